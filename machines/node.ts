@@ -1,0 +1,676 @@
+import { assign, fromPromise, setup } from 'xstate';
+import { type NodePolicyChanges, policyValue } from './policy.ts';
+
+/** The rungs of the repair ladder, from the cheapest to the dearest. `tried` in the context is an index into it, plus one. */
+export const rungs = ['restartingKubelet', 'rebooting', 'resetting', 'replacing'] as const;
+export type Rung = (typeof rungs)[number];
+
+/**
+ * What the cloud says of the instance. `moving` is Pending, Starting or Stopping; `locked` is one that no repair can help (for
+ * security or an unpaid bill); `gone` is said only on proof, never because a list came back short (safety 3).
+ */
+export type InstanceState = 'unknown' | 'moving' | 'running' | 'stopped' | 'locked' | 'gone';
+
+/** A failure as an effect reports it; see src/failure.ts. */
+export interface RepairFailure {
+  readonly kind: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/**
+ * What a node's actor remembers. Its identity is a slot of a pool: the instance in it can be replaced, the slot stays.
+ * Times are epoch ms of the supervisor's own clock (safety 61).
+ */
+export interface NodeContext {
+  readonly slot: string;
+  readonly pool: string;
+  readonly zone: string;
+  readonly role: 'worker' | 'controlPlane';
+  /** Name of the Node object, `null` until the slot's instance is known. */
+  readonly nodeName: string | null;
+  readonly instanceId: string | null;
+  /** The newest observation said Ready. */
+  readonly ready: boolean;
+  /** The newest observation found no Node object although there should be one. */
+  readonly objectMissing: boolean;
+  /** Why the node was last seen NotReady, in Kubernetes' words. */
+  readonly reason: string | null;
+  readonly instance: InstanceState;
+  /** The cloud is carrying out a repair of its own on the instance (an executing SystemFailure event). */
+  readonly cloudRepairing: boolean;
+  /** The cloud took longer than it may over a repair or a change of state: it is waited for no more. */
+  readonly cloudOverdue: boolean;
+  /** Cloud Assistant's agent did not answer in this climb. */
+  readonly agentSilent: boolean;
+  /** How many rungs this climb has tried, from the bottom: 0 to 4. */
+  readonly tried: number;
+  /** How many reboots this climb has made. */
+  readonly reboots: number;
+  /** Climbs that ended in the throttle since the node was last healthy. */
+  readonly failedClimbs: number;
+  /** The permit to take something away from users, from its grant until Ready or given up. Its existence here IS the permit. */
+  readonly permit: string | null;
+  /** wdrip may have cordoned the node or marked it: undone before it counts as healthy. */
+  readonly marked: boolean;
+  /** When a rung last finished its work on the instance. What was observed before that is no longer true. */
+  readonly actedAt: number;
+  readonly failure: RepairFailure | null;
+  readonly paused: boolean;
+  /** Sight was lost, and has not returned since. */
+  readonly blind: boolean;
+  readonly policy: NodePolicyChanges;
+}
+
+export interface NodeInput {
+  readonly slot: string;
+  readonly pool: string;
+  readonly zone: string;
+  readonly role: 'worker' | 'controlPlane';
+  readonly nodeName: string | null;
+  readonly instanceId: string | null;
+  readonly policy: NodePolicyChanges;
+  /** Set when a broken record was set aside: nothing is known of earlier attempts, so all count as used up (safety 21). */
+  readonly usedUp?: boolean;
+}
+
+/** The facts a node's actor hears of. `at` is when the observation began, in epoch ms. */
+export type NodeEvent =
+  | { readonly type: 'NODE_READY'; readonly at: number }
+  | {
+      readonly type: 'NODE_NOT_READY';
+      readonly at: number;
+      readonly reason: string;
+      readonly objectMissing: boolean;
+    }
+  | { readonly type: 'NODE_JOINING'; readonly at: number }
+  | {
+      readonly type: 'INSTANCE_CHANGED';
+      readonly at: number;
+      readonly instance: InstanceState;
+      readonly cloudRepairing: boolean;
+    }
+  | {
+      readonly type: 'SLOT_FILLED';
+      readonly at: number;
+      readonly nodeName: string;
+      readonly instanceId: string;
+      readonly zone: string;
+    }
+  | { readonly type: 'SIGHT_LOST'; readonly at: number }
+  | { readonly type: 'SIGHT_RETURNED'; readonly at: number }
+  | { readonly type: 'REPAIRS_PAUSED'; readonly at: number }
+  | { readonly type: 'REPAIRS_RESUMED'; readonly at: number }
+  | { readonly type: 'POLICY_CHANGED'; readonly at: number; readonly policy: NodePolicyChanges }
+  | { readonly type: 'SLOT_RETIRED'; readonly at: number };
+
+/**
+ * What each effect is given and gives back. The effects live in src/effects; each output's `at` is when it ended, in epoch ms,
+ * since a machine has no clock.
+ */
+export interface NodeEffects {
+  /** Waits until admission grants the rung, however long that takes. */
+  readonly requestPermit: {
+    readonly input: EffectInput & { readonly rung: Rung };
+    readonly output: { readonly at: number; readonly permit: string };
+  };
+  /** `systemctl restart kubelet` through Cloud Assistant. A silent agent is an answer, not an error. */
+  readonly restartKubelet: {
+    readonly input: EffectInput;
+    readonly output: { readonly at: number; readonly agentSilent: boolean };
+  };
+  /** Cordons, evicts, and waits at most `deadlineMs`. */
+  readonly drainNode: {
+    readonly input: EffectInput & { readonly deadlineMs: number };
+    readonly output: { readonly at: number };
+  };
+  /** Reboots the instance, or starts it if it is stopped, and returns when it runs. */
+  readonly restartInstance: {
+    readonly input: EffectInput & { readonly force: boolean };
+    readonly output: { readonly at: number };
+  };
+  /** Stop, fresh user data, new system disk, start. */
+  readonly resetInstance: { readonly input: EffectInput; readonly output: { readonly at: number } };
+  /** Deletes the Node object and the instance, and fills the slot with a new one. */
+  readonly replaceInstance: {
+    readonly input: EffectInput;
+    readonly output: { readonly at: number; readonly instanceId: string; readonly nodeName: string };
+  };
+  /** Lifts the cordon that wdrip set, its annotation, and its protections. */
+  readonly clearMarks: { readonly input: EffectInput; readonly output: { readonly at: number } };
+  /** Tells people that a climb failed or that a node is held. */
+  readonly reportTrouble: {
+    readonly input: EffectInput & { readonly trouble: 'climbFailed' | 'held' };
+    readonly output: { readonly at: number };
+  };
+}
+
+/** What every effect needs to know of the node. */
+export interface EffectInput {
+  readonly slot: string;
+  readonly pool: string;
+  readonly zone: string;
+  readonly role: 'worker' | 'controlPlane';
+  readonly nodeName: string | null;
+  readonly instanceId: string | null;
+  /** Why this is done, in words fit for an Event on the Node. */
+  readonly because: string;
+}
+
+type DoneEvent = {
+  [K in keyof NodeEffects]: {
+    readonly type: `xstate.done.actor.${K}`;
+    readonly output: NodeEffects[K]['output'];
+  };
+}[keyof NodeEffects];
+type ErrorEvent = {
+  [K in keyof NodeEffects]: { readonly type: `xstate.error.actor.${K}`; readonly error: RepairFailure };
+}[keyof NodeEffects];
+
+/** Machines only declare their work. The runtime runs the effect of the same name, and never this. */
+function effect<K extends keyof NodeEffects>(name: K) {
+  return fromPromise<NodeEffects[K]['output'], NodeEffects[K]['input']>(() =>
+    Promise.reject(new Error(`the effect ${name} must be run by the runtime`)),
+  );
+}
+
+function effectInput(context: NodeContext): EffectInput {
+  const { slot, pool, zone, role, nodeName, instanceId, reason, failure } = context;
+  const because = failure ? `${failure.code}: ${failure.message}` : (reason ?? 'NotReady');
+  return { slot, pool, zone, role, nodeName, instanceId, because };
+}
+
+/** An observation from before the last rung's own work is no longer true: that work changed it. */
+function isFresh(context: NodeContext, event: { readonly at: number }): boolean {
+  return event.at >= context.actedAt;
+}
+
+const freshLadder = {
+  tried: 0,
+  reboots: 0,
+  agentSilent: false,
+  failure: null,
+} as const;
+
+const ladder = setup({
+  types: {
+    context: {} as NodeContext,
+    input: {} as NodeInput,
+    events: {} as NodeEvent | DoneEvent | ErrorEvent,
+  },
+  actors: {
+    requestPermit: effect('requestPermit'),
+    restartKubelet: effect('restartKubelet'),
+    drainNode: effect('drainNode'),
+    restartInstance: effect('restartInstance'),
+    resetInstance: effect('resetInstance'),
+    replaceInstance: effect('replaceInstance'),
+    clearMarks: effect('clearMarks'),
+    reportTrouble: effect('reportTrouble'),
+  },
+  delays: {
+    suspicion: ({ context }) => policyValue(context.policy, 'suspectMs'),
+    joining: ({ context }) => policyValue(context.policy, 'joinMs'),
+    kubeletWait: ({ context }) => policyValue(context.policy, 'kubeletWaitMs'),
+    drainDeadline: ({ context }) => policyValue(context.policy, 'drainMs'),
+    rebootWait: ({ context }) => policyValue(context.policy, 'rebootWaitMs'),
+    resetWait: ({ context }) => policyValue(context.policy, 'resetWaitMs'),
+    replaceWait: ({ context }) => policyValue(context.policy, 'replaceWaitMs'),
+    actionDeadline: ({ context }) => policyValue(context.policy, 'actionMs'),
+    cloudWait: ({ context }) => policyValue(context.policy, 'cloudWaitMs'),
+    throttle: ({ context }) => policyValue(context.policy, 'throttleMs'),
+    settling: ({ context }) => policyValue(context.policy, 'settleMs'),
+    recoverRetry: ({ context }) => policyValue(context.policy, 'recoverRetryMs'),
+  },
+  guards: {
+    isReady: ({ context }) => context.ready,
+    isPaused: ({ context }) => context.paused,
+    isBlind: ({ context }) => context.blind,
+    instanceIsLocked: ({ context }) => context.instance === 'locked',
+    cloudIsBusy: ({ context }) =>
+      !context.cloudOverdue && (context.cloudRepairing || context.instance === 'moving'),
+    mustReplace: ({ context }) => context.instance === 'gone' && context.tried < 4,
+    mayRestartKubelet: ({ context }) =>
+      context.tried < 1 &&
+      !context.agentSilent &&
+      (context.instance === 'running' || context.instance === 'unknown'),
+    mayReboot: ({ context }) =>
+      context.instance !== 'gone' &&
+      (context.tried < 2 ||
+        (context.tried === 2 && context.reboots < policyValue(context.policy, 'rebootTries'))),
+    mayReset: ({ context }) => context.instance !== 'gone' && context.tried < 3,
+    mayReplace: ({ context }) => context.tried < 4,
+    hasClimbed: ({ context }) => context.tried > 0 || context.marked || context.failedClimbs > 0,
+    holdIsOver: ({ context }) => !context.paused && context.instance !== 'locked',
+    mustStayHeld: ({ context }) => context.paused || context.instance === 'locked',
+    cloudIsDone: ({ context, event }) =>
+      event.type === 'INSTANCE_CHANGED' &&
+      isFresh(context, event) &&
+      !event.cloudRepairing &&
+      event.instance !== 'moving',
+    isNews: ({ context, event }) => event.type === 'NODE_READY' && isFresh(context, event),
+    changesWhatToDo: ({ context, event }) =>
+      event.type === 'INSTANCE_CHANGED' &&
+      isFresh(context, event) &&
+      (event.instance !== context.instance || event.cloudRepairing !== context.cloudRepairing),
+    instanceFailedUnderUs: ({ context, event }) =>
+      event.type === 'INSTANCE_CHANGED' &&
+      isFresh(context, event) &&
+      (event.instance === 'gone' || event.instance === 'stopped' || event.instance === 'locked'),
+    agentWasSilent: ({ event }) =>
+      event.type === 'xstate.done.actor.restartKubelet' && event.output.agentSilent,
+  },
+  actions: {
+    noteReady: assign(({ context, event }) =>
+      event.type === 'NODE_READY' && isFresh(context, event)
+        ? { ready: true, objectMissing: false, reason: null }
+        : {},
+    ),
+    noteNotReady: assign(({ event }) =>
+      event.type === 'NODE_NOT_READY'
+        ? { ready: false, objectMissing: event.objectMissing, reason: event.reason }
+        : {},
+    ),
+    noteInstance: assign(({ context, event }) =>
+      event.type === 'INSTANCE_CHANGED' && isFresh(context, event)
+        ? {
+            instance: event.instance,
+            cloudRepairing: event.cloudRepairing,
+            cloudOverdue: context.cloudOverdue && (event.cloudRepairing || event.instance === 'moving'),
+          }
+        : {},
+    ),
+    fillSlot: assign(({ event }) =>
+      event.type === 'SLOT_FILLED'
+        ? {
+            nodeName: event.nodeName,
+            instanceId: event.instanceId,
+            zone: event.zone,
+            instance: 'unknown' as const,
+            ready: false,
+          }
+        : {},
+    ),
+    loseSight: assign({ blind: true }),
+    regainSight: assign({ blind: false }),
+    pause: assign({ paused: true }),
+    resume: assign({ paused: false }),
+    takePolicy: assign(({ event }) => (event.type === 'POLICY_CHANGED' ? { policy: event.policy } : {})),
+    takePermit: assign(({ event }) =>
+      event.type === 'xstate.done.actor.requestPermit' ? { permit: event.output.permit, marked: true } : {},
+    ),
+    returnPermit: assign({ permit: null }),
+    noteRung: assign((_, params: { readonly tried: number }) => ({ tried: params.tried })),
+    countReboot: assign({ reboots: ({ context }) => context.reboots + 1 }),
+    noteAgent: assign(({ event }) =>
+      event.type === 'xstate.done.actor.restartKubelet' ? { agentSilent: event.output.agentSilent } : {},
+    ),
+    noteActed: assign(({ event }) =>
+      'output' in event ? { actedAt: event.output.at, instance: 'running' as const, ready: false } : {},
+    ),
+    noteReplacement: assign(({ event }) =>
+      event.type === 'xstate.done.actor.replaceInstance'
+        ? {
+            nodeName: event.output.nodeName,
+            instanceId: event.output.instanceId,
+            actedAt: event.output.at,
+            instance: 'running' as const,
+            cloudRepairing: false,
+            ready: false,
+          }
+        : {},
+    ),
+    noteFailure: assign(({ context, event }) => {
+      if (!('error' in event)) return {};
+      const { kind, code } = event.error;
+      const instance = kind === 'notFound' ? 'gone' : code === 'InstanceLocked' ? 'locked' : context.instance;
+      return { failure: event.error, instance } as const;
+    }),
+    noteOverdue: assign({
+      failure: ({ context }): RepairFailure => ({
+        kind: 'retryable',
+        code: 'ActionOverdue',
+        message: `the work of rung ${context.tried} took longer than its deadline`,
+      }),
+    }),
+    countFailedClimb: assign({ failedClimbs: ({ context }) => context.failedClimbs + 1 }),
+    startFromBottom: assign(freshLadder),
+    forget: assign({ ...freshLadder, failedClimbs: 0 }),
+    forgetMarks: assign({ marked: false, permit: null }),
+    stopWaitingForCloud: assign({ cloudOverdue: true }),
+  },
+});
+
+/** Every rung asks first, and asks again whenever what it would do is no longer the right thing. */
+const admitting = (next: 'acting' | 'draining', rung: Rung) =>
+  ladder.createStateConfig({
+    description: 'Waits for the permit: sight, storms, budgets and the quorum decide (admission).',
+    invoke: {
+      id: 'requestPermit',
+      src: 'requestPermit',
+      input: ({ context }) => ({ ...effectInput(context), rung }),
+      onDone: {
+        target: next,
+        actions: ['takePermit', { type: 'noteRung', params: { tried: rungs.indexOf(rung) + 1 } }],
+      },
+      onError: { target: '#node.throttled', actions: 'noteFailure' },
+    },
+    on: {
+      NODE_READY: { guard: 'isNews', target: '#node.recovering', actions: 'noteReady' },
+      INSTANCE_CHANGED: {
+        guard: 'changesWhatToDo',
+        target: '#node.repairing.choosing',
+        actions: 'noteInstance',
+      },
+      REPAIRS_PAUSED: { target: '#node.held', actions: 'pause' },
+      SIGHT_LOST: { target: '#node.blind', actions: 'loseSight' },
+    },
+  });
+
+/** Moves the pods away before the rung takes the instance from under them. */
+const draining = ladder.createStateConfig({
+  description: 'Cordons the node and evicts its pods, as disruption budgets allow, up to the drain deadline.',
+  invoke: {
+    id: 'drainNode',
+    src: 'drainNode',
+    input: ({ context }) => ({ ...effectInput(context), deadlineMs: policyValue(context.policy, 'drainMs') }),
+    onDone: [{ guard: 'isPaused', target: '#node.held' }, { target: 'acting' }],
+    onError: { target: '#node.throttled', actions: 'noteFailure' },
+  },
+  after: {
+    drainDeadline: [{ guard: 'isPaused', target: '#node.held' }, { target: 'acting' }],
+  },
+  on: {
+    NODE_READY: { guard: 'isNews', target: '#node.recovering', actions: 'noteReady' },
+    SIGHT_LOST: { target: '#node.blind', actions: 'loseSight' },
+  },
+});
+
+/** The rung's work is done: Ready ends the repair, and time or a new fault escalates it. */
+const awaitingReady = (wait: 'kubeletWait' | 'rebootWait' | 'resetWait' | 'replaceWait') =>
+  ladder.createStateConfig({
+    description:
+      'The rung has done its work: waits for the node to be Ready, and escalates if it is not in time.',
+    always: { guard: 'isReady', target: '#node.recovering' },
+    after: { [wait]: { target: '#node.repairing.choosing' } },
+    on: {
+      INSTANCE_CHANGED: [
+        { guard: 'instanceFailedUnderUs', target: '#node.repairing.choosing', actions: 'noteInstance' },
+        { actions: 'noteInstance' },
+      ],
+    },
+  });
+
+const overdue = { target: '#node.repairing.choosing', actions: 'noteOverdue' } as const;
+const failed = { target: '#node.repairing.choosing', actions: 'noteFailure' } as const;
+
+/** Raised with every change that a stored record or a history could notice; migrations are in src/supervisor/migrations.ts. */
+export const nodeVersion = 1;
+
+/**
+ * The repair ladder of one node. Cheap rungs first; each asks admission, acts, and waits for Ready. Whatever happens, a state has a
+ * way out: an event, an effect's end, or a deadline.
+ */
+export const nodeMachine = ladder.createMachine({
+  id: 'node',
+  description: 'One node of the cluster: what is wrong with it, and the repair ladder that brings it back.',
+  initial: 'unknown',
+  options: { maxIterations: 100 },
+  context: ({ input }) => ({
+    slot: input.slot,
+    pool: input.pool,
+    zone: input.zone,
+    role: input.role,
+    nodeName: input.nodeName,
+    instanceId: input.instanceId,
+    ready: false,
+    objectMissing: false,
+    reason: null,
+    instance: 'unknown',
+    cloudRepairing: false,
+    cloudOverdue: false,
+    ...freshLadder,
+    tried: input.usedUp ? rungs.length : 0,
+    failedClimbs: 0,
+    permit: null,
+    marked: input.usedUp === true,
+    actedAt: 0,
+    paused: false,
+    blind: false,
+    policy: input.policy,
+  }),
+  on: {
+    NODE_READY: { actions: 'noteReady' },
+    NODE_NOT_READY: { actions: 'noteNotReady' },
+    INSTANCE_CHANGED: { actions: 'noteInstance' },
+    SLOT_FILLED: { target: '.joining', actions: ['fillSlot', 'startFromBottom'] },
+    SLOT_RETIRED: { target: '.retired', actions: 'returnPermit' },
+    SIGHT_LOST: { actions: 'loseSight' },
+    SIGHT_RETURNED: { actions: 'regainSight' },
+    REPAIRS_PAUSED: { actions: 'pause' },
+    REPAIRS_RESUMED: { actions: 'resume' },
+    POLICY_CHANGED: { actions: 'takePolicy' },
+  },
+  states: {
+    unknown: {
+      description: 'Not observed yet. Nothing is done on what is not known.',
+      on: {
+        NODE_READY: [
+          { guard: 'hasClimbed', target: 'recovering', actions: 'noteReady' },
+          { target: 'healthy', actions: 'noteReady' },
+        ],
+        NODE_NOT_READY: { target: 'suspect', actions: 'noteNotReady' },
+        NODE_JOINING: { target: 'joining' },
+      },
+    },
+    joining: {
+      description: 'A new instance that has not been Ready yet: its first start takes minutes.',
+      after: { joining: { target: 'suspect' } },
+      on: {
+        NODE_READY: [
+          { guard: 'hasClimbed', target: 'recovering', actions: 'noteReady' },
+          { target: 'healthy', actions: 'noteReady' },
+        ],
+        INSTANCE_CHANGED: [
+          { guard: 'instanceFailedUnderUs', target: 'suspect', actions: 'noteInstance' },
+          { actions: 'noteInstance' },
+        ],
+      },
+    },
+    healthy: {
+      description: 'Ready, and has been for a while.',
+      on: { NODE_NOT_READY: { target: 'suspect', actions: 'noteNotReady' } },
+    },
+    suspect: {
+      description: 'NotReady, but perhaps only for a moment: nothing is done for two heartbeat periods.',
+      after: { suspicion: { target: 'repairing' } },
+      on: {
+        NODE_READY: [
+          { guard: 'hasClimbed', target: 'recovering', actions: 'noteReady' },
+          { target: 'healthy', actions: 'noteReady' },
+        ],
+        SIGHT_LOST: { target: 'blind', actions: 'loseSight' },
+      },
+    },
+    blind: {
+      description: 'The Kubernetes API cannot be seen: nothing is known, so nothing begins or escalates.',
+      on: { SIGHT_RETURNED: { target: 'suspect', actions: 'regainSight' } },
+    },
+    awaitingCloud: {
+      description: 'The cloud is repairing or moving the instance itself: wait for that, within a bound.',
+      after: { cloudWait: { target: 'repairing', actions: 'stopWaitingForCloud' } },
+      on: {
+        NODE_READY: { guard: 'isNews', target: 'recovering', actions: 'noteReady' },
+        INSTANCE_CHANGED: [
+          { guard: 'cloudIsDone', target: 'repairing', actions: 'noteInstance' },
+          { actions: 'noteInstance' },
+        ],
+      },
+    },
+    repairing: {
+      description: 'Climbing the repair ladder.',
+      initial: 'choosing',
+      states: {
+        choosing: {
+          description: 'Picks the cheapest rung that can still help.',
+          always: [
+            { guard: 'isBlind', target: '#node.blind' },
+            { guard: 'mustStayHeld', target: '#node.held' },
+            { guard: 'cloudIsBusy', target: '#node.awaitingCloud' },
+            { guard: 'mustReplace', target: 'replacing' },
+            { guard: 'mayRestartKubelet', target: 'restartingKubelet' },
+            { guard: 'mayReboot', target: 'rebooting' },
+            { guard: 'mayReset', target: 'resetting' },
+            { guard: 'mayReplace', target: 'replacing' },
+            { target: '#node.throttled' },
+          ],
+        },
+        restartingKubelet: {
+          description: 'Rung 1: restarts the kubelet through Cloud Assistant.',
+          initial: 'admitting',
+          states: {
+            admitting: admitting('acting', 'restartingKubelet'),
+            acting: {
+              description: 'Runs systemctl restart kubelet on the instance and reads the result.',
+              invoke: {
+                id: 'restartKubelet',
+                src: 'restartKubelet',
+                input: ({ context }) => effectInput(context),
+                onDone: [
+                  { guard: 'agentWasSilent', target: '#node.repairing.choosing', actions: 'noteAgent' },
+                  { target: 'awaitingReady', actions: 'noteAgent' },
+                ],
+                onError: failed,
+              },
+              after: { actionDeadline: overdue },
+            },
+            awaitingReady: awaitingReady('kubeletWait'),
+          },
+        },
+        rebooting: {
+          description:
+            'Rung 2: drains, then reboots the instance, or starts it if it is stopped; by force the last time.',
+          initial: 'admitting',
+          states: {
+            admitting: admitting('draining', 'rebooting'),
+            draining,
+            acting: {
+              description: 'Reboots or starts the instance and waits until it runs.',
+              entry: 'countReboot',
+              invoke: {
+                id: 'restartInstance',
+                src: 'restartInstance',
+                input: ({ context }) => ({ ...effectInput(context), force: context.reboots > 1 }),
+                onDone: { target: 'awaitingReady', actions: 'noteActed' },
+                onError: failed,
+              },
+              after: { actionDeadline: overdue },
+            },
+            awaitingReady: awaitingReady('rebootWait'),
+          },
+        },
+        resetting: {
+          description:
+            'Rung 3: drains, then gives the instance a new system disk: it initialises from nothing.',
+          initial: 'admitting',
+          states: {
+            admitting: admitting('draining', 'resetting'),
+            draining,
+            acting: {
+              description:
+                'Stops the instance, gives it fresh user data and a new system disk, and starts it.',
+              invoke: {
+                id: 'resetInstance',
+                src: 'resetInstance',
+                input: ({ context }) => effectInput(context),
+                onDone: { target: 'awaitingReady', actions: 'noteActed' },
+                onError: failed,
+              },
+              after: { actionDeadline: overdue },
+            },
+            awaitingReady: awaitingReady('resetWait'),
+          },
+        },
+        replacing: {
+          description: 'Rung 4: deletes the node and its instance; a new instance takes over the slot.',
+          initial: 'admitting',
+          states: {
+            admitting: admitting('draining', 'replacing'),
+            draining,
+            acting: {
+              description:
+                'Deletes the Node object and the instance, and creates a new instance for the slot.',
+              invoke: {
+                id: 'replaceInstance',
+                src: 'replaceInstance',
+                input: ({ context }) => effectInput(context),
+                onDone: { target: 'awaitingReady', actions: 'noteReplacement' },
+                onError: failed,
+              },
+              after: { actionDeadline: overdue },
+              on: { SLOT_FILLED: { description: 'That is our own new instance, seen before the answer.' } },
+            },
+            awaitingReady: awaitingReady('replaceWait'),
+          },
+        },
+      },
+    },
+    recovering: {
+      description: 'Ready again: lifts the cordon and the marks that wdrip set.',
+      initial: 'clearing',
+      on: { NODE_NOT_READY: { target: 'suspect', actions: 'noteNotReady' } },
+      states: {
+        clearing: {
+          description: 'Lifts the cordon and the marks.',
+          invoke: {
+            id: 'clearMarks',
+            src: 'clearMarks',
+            input: ({ context }) => effectInput(context),
+            onDone: { target: '#node.settling', actions: 'forgetMarks' },
+            onError: { target: 'waiting', actions: 'noteFailure' },
+          },
+        },
+        waiting: {
+          description: 'The marks could not be lifted: tries again soon.',
+          after: { recoverRetry: { target: 'clearing' } },
+        },
+      },
+    },
+    settling: {
+      description:
+        'Ready, but not for long yet: a node that fails again now continues where it was on the ladder.',
+      after: { settling: { target: 'healthy', actions: 'forget' } },
+      on: { NODE_NOT_READY: { target: 'suspect', actions: 'noteNotReady' } },
+    },
+    throttled: {
+      description: 'The climb failed. People are told, and the ladder is climbed again after the throttle.',
+      entry: ['returnPermit', 'countFailedClimb'],
+      invoke: {
+        id: 'reportTrouble',
+        src: 'reportTrouble',
+        input: ({ context }) => ({ ...effectInput(context), trouble: 'climbFailed' as const }),
+        onDone: { description: 'People know.' },
+        onError: { description: 'They will see it in wdrip get and explain.' },
+      },
+      after: { throttle: { target: 'repairing', actions: 'startFromBottom' } },
+      on: { NODE_READY: { guard: 'isNews', target: 'recovering', actions: 'noteReady' } },
+    },
+    held: {
+      description:
+        'Repairs are suspended: a person paused them, or the instance is locked and no rung can help.',
+      invoke: {
+        id: 'reportTrouble',
+        src: 'reportTrouble',
+        input: ({ context }) => ({ ...effectInput(context), trouble: 'held' as const }),
+        onDone: { description: 'People know.' },
+        onError: { description: 'They will see it in wdrip get and explain.' },
+      },
+      always: { guard: 'holdIsOver', target: 'suspect' },
+      on: { NODE_READY: { guard: 'isNews', target: 'recovering', actions: 'noteReady' } },
+    },
+    retired: {
+      description: 'Scaled down: the slot is gone for good.',
+      type: 'final',
+    },
+  },
+});

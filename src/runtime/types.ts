@@ -1,0 +1,93 @@
+import type { AnyStateMachine } from 'xstate';
+import type { Clock } from './clock.ts';
+import type { ActorRecord, Json } from './record.ts';
+
+/** An event as a machine takes it. */
+export interface ActorEvent {
+  readonly type: string;
+  readonly [key: string]: Json;
+}
+
+/** What an effect is given besides its input. */
+export interface EffectContext {
+  readonly actor: string;
+  readonly attempt: string;
+  /** Aborted when the actor has moved on, or the runtime stops. An effect that ends after that is not heard. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** What the last `checkpoint` of this same attempt wrote, or null at its first start. */
+  readonly progress: Json;
+  /** Resolves when `progress` is durable: call it before whatever must not happen twice. */
+  checkpoint(progress: Json): Promise<void>;
+}
+
+/** Does one thing in the world. What it resolves with becomes the done event's `output`; what it throws becomes FailureData. */
+export type Effect = (input: Json, context: EffectContext) => Promise<Json>;
+
+/** A machine as the runtime knows it. `migrations[n]` turns a record of version n into one of version n + 1; pure. */
+export interface MachineEntry {
+  readonly machine: AnyStateMachine;
+  readonly version: number;
+  readonly migrations: Readonly<Record<number, (record: ActorRecord) => ActorRecord>>;
+}
+
+/** What one durable transition did. Listeners are called after the commit, in commit order. */
+export interface Transition {
+  readonly actor: string;
+  /** When the event was taken, in epoch ms. */
+  readonly at: number;
+  readonly event: ActorEvent;
+  /** Null for an actor's first record. */
+  readonly before: ActorRecord | null;
+  readonly after: ActorRecord;
+}
+
+/** What was found in the store at start. Nothing in it is silent: whoever starts the runtime shows it. */
+export interface RestoreReport {
+  readonly actors: number;
+  readonly deadlines: number;
+  readonly effects: number;
+  readonly migrated: number;
+  /** Records that could not be read or migrated: set aside under `set-aside/<id>` in the store, and why. */
+  readonly setAside: readonly { readonly actor: string; readonly why: string }[];
+}
+
+export type SendResult = 'accepted' | 'unknownActor' | 'mailboxFull' | 'quarantined' | 'stopped';
+
+export interface Runtime {
+  /** Reads the store, arms the deadlines (an overdue one fires at once), and starts the effects that had no end. Call it once. */
+  start(): Promise<RestoreReport>;
+  /** Takes no more events, aborts the effects (their attempts stay in the records), and closes when the last commit is durable. */
+  stop(): Promise<void>;
+  /** Starts an actor with this id, durably, unless there is one. */
+  spawn(id: string, machine: string, input: Json): Promise<'spawned' | 'exists'>;
+  /** Puts an event into the actor's mailbox; it is processed in order, soon, and never synchronously. */
+  send(id: string, event: ActorEvent): SendResult;
+  /** The actor's newest durable record. */
+  record(id: string): ActorRecord | undefined;
+  ids(): readonly string[];
+  /** Actors whose machine threw: they keep their last good record and take no events. By id: why. */
+  quarantined(): ReadonlyMap<string, string>;
+  /** Forgets an actor and its record. Its effects are aborted. */
+  remove(id: string): Promise<void>;
+  onTransition(listener: (transition: Transition) => void): () => void;
+  /** Resolves when every mailbox is empty and every commit durable. Effects may still run. */
+  idle(): Promise<void>;
+}
+
+/** Where the records live. Keys are plain strings. A batch is durable as a whole or not at all. */
+export interface Store {
+  /** All or nothing, in order; resolves when durable. A full disk or a lost lock rejects with `Failure`, and nothing is half written. */
+  commit(batch: readonly StoreWrite[]): Promise<void>;
+  /** All entries under a prefix, in key order. A value that fails its checksum is given as `{ key, damaged: why }`. */
+  entries(prefix: string): AsyncIterable<StoreEntry>;
+  get(key: string): Promise<StoreEntry | undefined>;
+  close(): Promise<void>;
+}
+
+export type StoreWrite =
+  | { readonly key: string; readonly value: Json }
+  | { readonly key: string; readonly remove: true };
+export type StoreEntry =
+  | { readonly key: string; readonly value: Json }
+  | { readonly key: string; readonly damaged: string };
