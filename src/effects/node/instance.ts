@@ -1,0 +1,90 @@
+import type { Cloud, Instance } from '../../cloud/port.ts';
+import { cloudTags } from '../../cloud/port.ts';
+import { Failure } from '../../failure.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { sleep } from '../../runtime/clock.ts';
+import type { World } from '../world.ts';
+
+/**
+ * How often the cloud is asked how far it has come, in ms. Short at first, since a start takes seconds; then slower, to spare the
+ * account's request quota. The whole wait is bounded by the rung's `actionMs`, which aborts the effect.
+ */
+const pollMs = [250, 500, 500, 1_000, 1_000, 2_000] as const;
+
+/** Waits until `done` gives something other than null, asking the cloud again and again. Ends early only by the signal. */
+export async function poll<T>(clock: Clock, signal: AbortSignal, ask: () => Promise<T | null>): Promise<T> {
+  for (let round = 0; ; round++) {
+    signal.throwIfAborted();
+    const answer = await ask();
+    if (answer !== null) return answer;
+    await sleep(clock, pollMs[Math.min(round, pollMs.length - 1)] ?? 2_000, signal);
+  }
+}
+
+/** Throws unless the instance is this cluster's own and may be worked on: the last check before every disruptive call. */
+export function assertOurs(world: Pick<World, 'cluster'>, instance: Instance): void {
+  if (instance.tags[cloudTags.cluster] !== world.cluster)
+    throw new Failure({
+      kind: 'rejected',
+      code: 'ForeignInstance',
+      message: `instance ${instance.id} does not carry the tag ${cloudTags.cluster}=${world.cluster}: it is not touched`,
+    });
+  const lock = instance.locks.find((each) => each === 'security' || each === 'financial');
+  if (lock !== undefined)
+    throw new Failure({
+      kind: 'rejected',
+      code: 'InstanceLocked',
+      message: `instance ${instance.id} is locked (${lock}): the cloud refuses work on it until a person has cleared that`,
+    });
+}
+
+/** The instance, looked up now, and checked. Throws `notFound` if there is none. */
+export async function ourInstance(world: World, id: string | null): Promise<Instance> {
+  const instance = id === null ? null : await world.cloud.findInstance(id);
+  if (instance === null)
+    throw new Failure({
+      kind: 'notFound',
+      code: 'InstanceGone',
+      message: id === null ? 'the slot has no instance' : `the cloud has no instance ${id}`,
+    });
+  assertOurs(world, instance);
+  return instance;
+}
+
+/** Waits until the instance has one of the wanted states. Throws `notFound` if it goes away meanwhile. */
+export function waitForStatus(
+  world: World,
+  id: string,
+  wanted: readonly Instance['status'][],
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Instance> {
+  return poll(clock, signal, async () => {
+    const instance = await ourInstance(world, id);
+    return wanted.includes(instance.status) ? instance : null;
+  });
+}
+
+/** A shell script that prints something that changes with every boot of the instance. */
+const bootIdScript =
+  'if [ -n "$WDRIP_ROOT" ]; then cat "$WDRIP_ROOT/run/boot-id"; else cat /proc/sys/kernel/random/boot_id; fi';
+
+/** How long the agent may take to say which boot this is, in ms: a live agent answers in a second. */
+const bootIdTimeoutMs = 10_000;
+
+/** Which boot the instance is in, as its agent says; null if the agent does not answer. */
+export async function bootId(
+  cloud: Cloud,
+  id: string,
+  attempt: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  try {
+    const result = await cloud.runCommand(id, bootIdScript, { timeoutMs: bootIdTimeoutMs, attempt, signal });
+    return result.outcome === 'exited' && result.exitCode === 0 ? result.output.trim() : null;
+  } catch (caught) {
+    signal.throwIfAborted();
+    if (caught instanceof Failure) return null;
+    throw caught;
+  }
+}

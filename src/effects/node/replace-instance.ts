@@ -1,0 +1,106 @@
+import type { NodeEffects } from '../../../machines/node.ts';
+import type { Instance } from '../../cloud/port.ts';
+import { Failure } from '../../failure.ts';
+import type { EffectContext } from '../../runtime/types.ts';
+import type { World } from '../world.ts';
+import { announce } from './announce.ts';
+import { assertOurs, poll } from './instance.ts';
+
+/** What a creation was asked with: the same token must come with the same parameters, or the cloud refuses it. */
+interface Asked {
+  readonly userData: string;
+  /** Index into the pool's zones. A zone that had no stock is not asked again in this attempt. */
+  readonly zone: number;
+}
+
+function isAsked(progress: unknown): progress is Asked {
+  return typeof progress === 'object' && progress !== null && 'userData' in progress && 'zone' in progress;
+}
+
+/** Rung 4: the old instance goes first, for certain; then its pods and its Node object; then a new instance fills the slot. */
+export function replaceInstance(world: World) {
+  return async (
+    input: NodeEffects['replaceInstance']['input'],
+    context: EffectContext,
+  ): Promise<NodeEffects['replaceInstance']['output']> => {
+    announce(world, input, context, {
+      type: 'Warning',
+      reason: 'ReplacingInstance',
+      message: `wdrip replaces the instance ${input.instanceId ?? '(none)'} of ${input.slot}: ${input.because}`,
+      rung: 'replacing',
+    });
+    if (input.instanceId !== null) await removeInstance(world, input.instanceId, context);
+    if (input.nodeName !== null) {
+      await world.kubernetes.releasePods(input.nodeName);
+      await world.kubernetes.deleteNode(input.nodeName);
+    }
+    const { id, at } = await create(world, input, context);
+    const instance = await untilAddressed(world, id, context);
+    return { at, instanceId: id, nodeName: `${instance.privateIp ?? ''}.${id}` };
+  };
+}
+
+/** Deletes the instance and waits until the cloud says that it is gone: only then is its Node's name free (safety 29). */
+async function removeInstance(world: World, id: string, context: EffectContext): Promise<void> {
+  let asked = false;
+  await poll(context.clock, context.signal, async () => {
+    const instance = await world.cloud.findInstance(id);
+    if (instance === null) return true;
+    assertOurs(world, instance);
+    if (!asked) {
+      asked = true;
+      await world.cloud.deleteInstance(id).catch((caught: unknown) => {
+        if (!(caught instanceof Failure) || caught.kind !== 'retryable') throw caught;
+        world.log.warn('no clear answer to a delete; looking at what it did', {
+          instance: id,
+          error: caught,
+        });
+      });
+    }
+    return null;
+  });
+}
+
+/** Asks for the new instance, zone by zone while there is no stock. The token of each zone is the attempt's own. */
+async function create(
+  world: World,
+  input: NodeEffects['replaceInstance']['input'],
+  context: EffectContext,
+): Promise<{ id: string; at: number }> {
+  const specs = world.instanceSpecs(input);
+  let asked: Asked = isAsked(context.progress)
+    ? context.progress
+    : { userData: await world.prepareUserData(input.pool), zone: 0 };
+  for (;;) {
+    const spec = specs[asked.zone];
+    if (spec === undefined)
+      throw new Failure({
+        kind: 'rejected',
+        code: 'OutOfStock',
+        message: `no zone of pool ${input.pool} has an instance to give (asked: ${specs.map((each) => each.zone).join(', ')})`,
+      });
+    await context.checkpoint({ ...asked });
+    context.signal.throwIfAborted();
+    try {
+      const at = context.clock.now();
+      const id = await world.cloud.runInstance(
+        { ...spec, userData: asked.userData },
+        `${context.attempt.slice(0, 61)}-${asked.zone}`,
+      );
+      return { id, at };
+    } catch (caught) {
+      if (!(caught instanceof Failure) || caught.code !== 'OutOfStock') throw caught;
+      world.log.warn('no stock; asking in the next zone', { zone: spec.zone, pool: input.pool });
+      asked = { ...asked, zone: asked.zone + 1 };
+    }
+  }
+}
+
+/** Waits until the instance runs and has its address, which its node's name is made of. A new id may not be visible at once. */
+function untilAddressed(world: World, id: string, context: EffectContext): Promise<Instance> {
+  return poll(context.clock, context.signal, async () => {
+    const instance = await world.cloud.findInstance(id);
+    if (instance === null) return null;
+    return instance.status === 'Running' && instance.privateIp !== null ? instance : null;
+  });
+}

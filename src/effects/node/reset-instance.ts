@@ -1,0 +1,89 @@
+import type { NodeEffects } from '../../../machines/node.ts';
+import type { Instance } from '../../cloud/port.ts';
+import { Failure } from '../../failure.ts';
+import type { EffectContext } from '../../runtime/types.ts';
+import type { World } from '../world.ts';
+import { announce } from './announce.ts';
+import { ourInstance, poll, waitForStatus } from './instance.ts';
+
+/**
+ * Rung 3: stop, fresh user data, new system disk, start. Each step looks whether it is already done, by the id of the disk and the
+ * state of the instance, so that a crash between any two of them is carried on from where it was.
+ */
+export function resetInstance(world: World) {
+  return async (
+    input: NodeEffects['resetInstance']['input'],
+    context: EffectContext,
+  ): Promise<NodeEffects['resetInstance']['output']> => {
+    const { clock, signal } = context;
+    let instance = await ourInstance(world, input.instanceId);
+    const oldDisk =
+      typeof context.progress === 'string' ? context.progress : (instance.systemDiskId ?? 'none');
+    if (context.progress === null) await context.checkpoint(oldDisk);
+    announce(world, input, context, {
+      type: 'Warning',
+      reason: 'ResettingInstance',
+      message: `wdrip gives ${instance.id} a new system disk: ${input.because}`,
+      rung: 'resetting',
+    });
+    let stoppedAt = clock.now();
+    if ((instance.systemDiskId ?? 'none') === oldDisk) {
+      instance = await stopped(world, instance, context);
+      stoppedAt = clock.now();
+      if (input.nodeName !== null) await release(world, input.nodeName);
+      await world.cloud.setUserData(instance.id, await world.prepareUserData(input.pool));
+      await world.cloud.replaceSystemDisk(instance.id, instance.imageId, context.attempt);
+    }
+    await running(world, instance.id, context);
+    signal.throwIfAborted();
+    return { at: stoppedAt };
+  };
+}
+
+/** By force: the disk is about to go, and an operating system that hangs would take minutes to say so (safety 31). */
+async function stopped(world: World, instance: Instance, context: EffectContext): Promise<Instance> {
+  const settled = await waitForStatus(
+    world,
+    instance.id,
+    ['Running', 'Stopped'],
+    context.clock,
+    context.signal,
+  );
+  if (settled.status === 'Stopped') return settled;
+  try {
+    await world.cloud.stop(instance.id, { force: true });
+  } catch (caught) {
+    if (!(caught instanceof Failure) || caught.kind !== 'retryable') throw caught;
+    world.log.warn('no clear answer to a stop; looking at what it did', {
+      instance: instance.id,
+      error: caught,
+    });
+  }
+  return waitForStatus(world, instance.id, ['Stopped'], context.clock, context.signal);
+}
+
+/** The cloud says Stopped, so nothing on it can write any more: its pods may move, with their volumes (safety 28, 29). */
+async function release(world: World, node: string): Promise<void> {
+  try {
+    await world.kubernetes.releasePods(node);
+  } catch (caught) {
+    if (!(caught instanceof Failure)) throw caught;
+    world.log.warn('could not release the pods of a stopped node', { node, error: caught });
+  }
+}
+
+/** Starts the instance unless it runs or is about to. One start a look: asked again, it is Starting or Running by then. */
+async function running(world: World, id: string, context: EffectContext): Promise<void> {
+  let started = false;
+  await poll(context.clock, context.signal, async () => {
+    const { status } = await ourInstance(world, id);
+    if (status === 'Running') return true;
+    if (status === 'Stopped' && !started) {
+      await world.cloud.start(id).catch((caught: unknown) => {
+        if (!(caught instanceof Failure) || caught.kind !== 'retryable') throw caught;
+      });
+      started = true;
+    }
+    return null;
+  });
+}

@@ -1,0 +1,33 @@
+import type { Rung } from '../../machines/node.ts';
+import type { Cloud, InstanceSpec } from '../cloud/port.ts';
+import type { Kubernetes, NodeFacts } from '../kubernetes/port.ts';
+import type { Log } from '../log.ts';
+import type { EffectContext } from '../runtime/types.ts';
+
+/** What the effects act on and ask. Everything in it is a port or a question to the supervisor: no vendor, no global. */
+export interface World {
+  readonly cluster: string;
+  readonly cloud: Cloud;
+  readonly kubernetes: Kubernetes;
+  readonly log: Log;
+  /** The newest observation of a Node object, or null. */
+  nodeFacts(name: string): NodeFacts | null;
+  /** What the pool wants of an instance, per zone in the order of preference; the given zone first (safety 32). */
+  instanceSpecs(request: {
+    readonly pool: string;
+    readonly slot: string;
+    readonly zone: string;
+  }): readonly Omit<InstanceSpec, 'userData'>[];
+  /** Fresh user data for the slot, with fresh material to join with behind it. Holds no secret. */
+  prepareUserData(pool: string): Promise<string>;
+  /** Waits for admission. Rejects when the signal is aborted. */
+  requestPermit(
+    request: {
+      readonly slot: string;
+      readonly pool: string;
+      readonly role: 'worker' | 'controlPlane';
+      readonly rung: Rung;
+    },
+    context: EffectContext,
+  ): Promise<string>;
+}
