@@ -11,7 +11,10 @@ export type Rung = (typeof rungs)[number];
  */
 export type InstanceState = 'unknown' | 'moving' | 'running' | 'stopped' | 'locked' | 'gone';
 
-/** A failure as an effect reports it; see src/failure.ts. */
+/**
+ * A failure as an effect reports it; see src/failure.ts. Two codes say something of the instance itself, and an effect gives them only
+ * on proof: `InstanceGone` and `InstanceLocked`. A mere `notFound` may be of a Node object or an image, and proves nothing.
+ */
 export interface RepairFailure {
   readonly kind: string;
   readonly code: string;
@@ -185,6 +188,10 @@ function isFresh(context: NodeContext, event: { readonly at: number }): boolean 
   return event.at >= context.actedAt;
 }
 
+function hasClimbed(context: NodeContext): boolean {
+  return context.tried > 0 || context.marked || context.failedClimbs > 0;
+}
+
 const freshLadder = {
   tried: 0,
   reboots: 0,
@@ -225,8 +232,9 @@ const ladder = setup({
   guards: {
     isReady: ({ context }) => context.ready,
     isPaused: ({ context }) => context.paused,
+    isReadyAfterClimb: ({ context }) => context.ready && hasClimbed(context),
     isBlind: ({ context }) => context.blind,
-    instanceIsLocked: ({ context }) => context.instance === 'locked',
+    isSighted: ({ context }) => !context.blind,
     cloudIsBusy: ({ context }) =>
       !context.cloudOverdue && (context.cloudRepairing || context.instance === 'moving'),
     mustReplace: ({ context }) => context.instance === 'gone' && context.tried < 4,
@@ -240,15 +248,22 @@ const ladder = setup({
         (context.tried === 2 && context.reboots < policyValue(context.policy, 'rebootTries'))),
     mayReset: ({ context }) => context.instance !== 'gone' && context.tried < 3,
     mayReplace: ({ context }) => context.tried < 4,
-    hasClimbed: ({ context }) => context.tried > 0 || context.marked || context.failedClimbs > 0,
     holdIsOver: ({ context }) => !context.paused && context.instance !== 'locked',
     mustStayHeld: ({ context }) => context.paused || context.instance === 'locked',
+    isAnotherInstance: ({ context, event }) =>
+      event.type === 'SLOT_FILLED' && event.instanceId !== context.instanceId,
+    cloudBroughtItUp: ({ context, event }) =>
+      event.type === 'INSTANCE_CHANGED' &&
+      isFresh(context, event) &&
+      !event.cloudRepairing &&
+      event.instance === 'running',
     cloudIsDone: ({ context, event }) =>
       event.type === 'INSTANCE_CHANGED' &&
       isFresh(context, event) &&
       !event.cloudRepairing &&
       event.instance !== 'moving',
-    isNews: ({ context, event }) => event.type === 'NODE_READY' && isFresh(context, event),
+    isNews: ({ context, event }) =>
+      (event.type === 'NODE_READY' || event.type === 'NODE_NOT_READY') && isFresh(context, event),
     changesWhatToDo: ({ context, event }) =>
       event.type === 'INSTANCE_CHANGED' &&
       isFresh(context, event) &&
@@ -286,8 +301,13 @@ const ladder = setup({
             nodeName: event.nodeName,
             instanceId: event.instanceId,
             zone: event.zone,
+            actedAt: event.at,
             instance: 'unknown' as const,
+            cloudRepairing: false,
+            cloudOverdue: false,
             ready: false,
+            objectMissing: false,
+            reason: null,
           }
         : {},
     ),
@@ -297,9 +317,10 @@ const ladder = setup({
     resume: assign({ paused: false }),
     takePolicy: assign(({ event }) => (event.type === 'POLICY_CHANGED' ? { policy: event.policy } : {})),
     takePermit: assign(({ event }) =>
-      event.type === 'xstate.done.actor.requestPermit' ? { permit: event.output.permit, marked: true } : {},
+      event.type === 'xstate.done.actor.requestPermit' ? { permit: event.output.permit } : {},
     ),
     returnPermit: assign({ permit: null }),
+    noteMarks: assign({ marked: true }),
     noteRung: assign((_, params: { readonly tried: number }) => ({ tried: params.tried })),
     countReboot: assign({ reboots: ({ context }) => context.reboots + 1 }),
     noteAgent: assign(({ event }) =>
@@ -316,14 +337,16 @@ const ladder = setup({
             actedAt: event.output.at,
             instance: 'running' as const,
             cloudRepairing: false,
+            cloudOverdue: false,
             ready: false,
           }
         : {},
     ),
     noteFailure: assign(({ context, event }) => {
       if (!('error' in event)) return {};
-      const { kind, code } = event.error;
-      const instance = kind === 'notFound' ? 'gone' : code === 'InstanceLocked' ? 'locked' : context.instance;
+      const { code } = event.error;
+      const instance =
+        code === 'InstanceGone' ? 'gone' : code === 'InstanceLocked' ? 'locked' : context.instance;
       return { failure: event.error, instance } as const;
     }),
     noteOverdue: assign({
@@ -335,13 +358,16 @@ const ladder = setup({
     }),
     countFailedClimb: assign({ failedClimbs: ({ context }) => context.failedClimbs + 1 }),
     startFromBottom: assign(freshLadder),
-    forget: assign({ ...freshLadder, failedClimbs: 0 }),
+    forget: assign({ ...freshLadder, failedClimbs: 0, cloudOverdue: false }),
     forgetMarks: assign({ marked: false, permit: null }),
     stopWaitingForCloud: assign({ cloudOverdue: true }),
   },
 });
 
-/** Every rung asks first, and asks again whenever what it would do is no longer the right thing. */
+/**
+ * Every rung asks first, and asks again whenever what it would do is no longer the right thing. A kubelet's restart takes nothing away
+ * from users: it asks (sight, storms, pauses), but what it gets is no permit, or the next rung would pass the budget with it.
+ */
 const admitting = (next: 'acting' | 'draining', rung: Rung) =>
   ladder.createStateConfig({
     description: 'Waits for the permit: sight, storms, budgets and the quorum decide (admission).',
@@ -351,7 +377,7 @@ const admitting = (next: 'acting' | 'draining', rung: Rung) =>
       input: ({ context }) => ({ ...effectInput(context), rung }),
       onDone: {
         target: next,
-        actions: ['takePermit', { type: 'noteRung', params: { tried: rungs.indexOf(rung) + 1 } }],
+        actions: rung === 'restartingKubelet' ? ['noteMarks'] : ['noteMarks', 'takePermit'],
       },
       onError: { target: '#node.throttled', actions: 'noteFailure' },
     },
@@ -382,15 +408,23 @@ const draining = ladder.createStateConfig({
   },
   on: {
     NODE_READY: { guard: 'isNews', target: '#node.recovering', actions: 'noteReady' },
+    INSTANCE_CHANGED: {
+      guard: 'changesWhatToDo',
+      target: '#node.repairing.choosing',
+      actions: 'noteInstance',
+    },
     SIGHT_LOST: { target: '#node.blind', actions: 'loseSight' },
   },
 });
 
-/** The rung's work is done: Ready ends the repair, and time or a new fault escalates it. */
+/** A rung counts as tried from when its work begins: one that was called off while it drained is still to be tried. */
+const tries = (rung: Rung) => ({ type: 'noteRung', params: { tried: rungs.indexOf(rung) + 1 } }) as const;
+
+/** Work on the instance is done: Ready ends the repair, and time or a new fault escalates it. */
 const awaitingReady = (wait: 'kubeletWait' | 'rebootWait' | 'resetWait' | 'replaceWait') =>
   ladder.createStateConfig({
     description:
-      'The rung has done its work: waits for the node to be Ready, and escalates if it is not in time.',
+      'The work on the instance is done: waits for the node to be Ready, and escalates if it is not in time.',
     always: { guard: 'isReady', target: '#node.recovering' },
     after: { [wait]: { target: '#node.repairing.choosing' } },
     on: {
@@ -398,8 +432,20 @@ const awaitingReady = (wait: 'kubeletWait' | 'rebootWait' | 'resetWait' | 'repla
         { guard: 'instanceFailedUnderUs', target: '#node.repairing.choosing', actions: 'noteInstance' },
         { actions: 'noteInstance' },
       ],
+      SIGHT_RETURNED: {
+        target: 'awaitingReady',
+        reenter: true,
+        actions: 'regainSight',
+        description: 'What happened meanwhile was not seen: the wait starts anew with its full time.',
+      },
     },
   });
+
+/** Where no rung is at work, Ready is the end of it, however it came to be known. */
+const onceReady = [
+  { guard: 'isReadyAfterClimb', target: '#node.recovering' },
+  { guard: 'isReady', target: '#node.healthy' },
+] as const;
 
 const overdue = { target: '#node.repairing.choosing', actions: 'noteOverdue' } as const;
 const failed = { target: '#node.repairing.choosing', actions: 'noteFailure' } as const;
@@ -441,9 +487,13 @@ export const nodeMachine = ladder.createMachine({
   }),
   on: {
     NODE_READY: { actions: 'noteReady' },
-    NODE_NOT_READY: { actions: 'noteNotReady' },
+    NODE_NOT_READY: { guard: 'isNews', actions: 'noteNotReady' },
     INSTANCE_CHANGED: { actions: 'noteInstance' },
-    SLOT_FILLED: { target: '.joining', actions: ['fillSlot', 'startFromBottom'] },
+    SLOT_FILLED: {
+      guard: 'isAnotherInstance',
+      target: '.joining',
+      actions: ['fillSlot', 'startFromBottom'],
+    },
     SLOT_RETIRED: { target: '.retired', actions: 'returnPermit' },
     SIGHT_LOST: { actions: 'loseSight' },
     SIGHT_RETURNED: { actions: 'regainSight' },
@@ -454,23 +504,17 @@ export const nodeMachine = ladder.createMachine({
   states: {
     unknown: {
       description: 'Not observed yet. Nothing is done on what is not known.',
+      always: onceReady,
       on: {
-        NODE_READY: [
-          { guard: 'hasClimbed', target: 'recovering', actions: 'noteReady' },
-          { target: 'healthy', actions: 'noteReady' },
-        ],
-        NODE_NOT_READY: { target: 'suspect', actions: 'noteNotReady' },
+        NODE_NOT_READY: { guard: 'isNews', target: 'suspect', actions: 'noteNotReady' },
         NODE_JOINING: { target: 'joining' },
       },
     },
     joining: {
       description: 'A new instance that has not been Ready yet: its first start takes minutes.',
+      always: onceReady,
       after: { joining: { target: 'suspect' } },
       on: {
-        NODE_READY: [
-          { guard: 'hasClimbed', target: 'recovering', actions: 'noteReady' },
-          { target: 'healthy', actions: 'noteReady' },
-        ],
         INSTANCE_CHANGED: [
           { guard: 'instanceFailedUnderUs', target: 'suspect', actions: 'noteInstance' },
           { actions: 'noteInstance' },
@@ -479,18 +523,12 @@ export const nodeMachine = ladder.createMachine({
     },
     healthy: {
       description: 'Ready, and has been for a while.',
-      on: { NODE_NOT_READY: { target: 'suspect', actions: 'noteNotReady' } },
+      on: { NODE_NOT_READY: { guard: 'isNews', target: 'suspect', actions: 'noteNotReady' } },
     },
     suspect: {
       description: 'NotReady, but perhaps only for a moment: nothing is done for two heartbeat periods.',
+      always: [{ guard: 'isBlind', target: 'blind' }, ...onceReady],
       after: { suspicion: { target: 'repairing' } },
-      on: {
-        NODE_READY: [
-          { guard: 'hasClimbed', target: 'recovering', actions: 'noteReady' },
-          { target: 'healthy', actions: 'noteReady' },
-        ],
-        SIGHT_LOST: { target: 'blind', actions: 'loseSight' },
-      },
     },
     blind: {
       description: 'The Kubernetes API cannot be seen: nothing is known, so nothing begins or escalates.',
@@ -498,13 +536,22 @@ export const nodeMachine = ladder.createMachine({
     },
     awaitingCloud: {
       description: 'The cloud is repairing or moving the instance itself: wait for that, within a bound.',
-      after: { cloudWait: { target: 'repairing', actions: 'stopWaitingForCloud' } },
-      on: {
-        NODE_READY: { guard: 'isNews', target: 'recovering', actions: 'noteReady' },
-        INSTANCE_CHANGED: [
-          { guard: 'cloudIsDone', target: 'repairing', actions: 'noteInstance' },
-          { actions: 'noteInstance' },
-        ],
+      initial: 'working',
+      on: { NODE_READY: { guard: 'isNews', target: 'recovering', actions: 'noteReady' } },
+      states: {
+        working: {
+          description: 'The cloud is at work.',
+          after: { cloudWait: { target: '#node.repairing', actions: 'stopWaitingForCloud' } },
+          on: {
+            INSTANCE_CHANGED: [
+              { guard: 'cloudBroughtItUp', target: 'awaitingReady', actions: 'noteInstance' },
+              { guard: 'cloudIsDone', target: '#node.repairing', actions: 'noteInstance' },
+              { actions: 'noteInstance' },
+            ],
+          },
+        },
+        // It has just booted: as after a reboot of our own, or the next rung would hit a node that is on its way up.
+        awaitingReady: awaitingReady('rebootWait'),
       },
     },
     repairing: {
@@ -515,6 +562,8 @@ export const nodeMachine = ladder.createMachine({
           description: 'Picks the cheapest rung that can still help.',
           always: [
             { guard: 'isBlind', target: '#node.blind' },
+            // It may have become Ready while a rung was at work whose own end said nothing of that.
+            { guard: 'isReady', target: '#node.recovering' },
             { guard: 'mustStayHeld', target: '#node.held' },
             { guard: 'cloudIsBusy', target: '#node.awaitingCloud' },
             { guard: 'mustReplace', target: 'replacing' },
@@ -532,6 +581,7 @@ export const nodeMachine = ladder.createMachine({
             admitting: admitting('acting', 'restartingKubelet'),
             acting: {
               description: 'Runs systemctl restart kubelet on the instance and reads the result.',
+              entry: tries('restartingKubelet'),
               invoke: {
                 id: 'restartKubelet',
                 src: 'restartKubelet',
@@ -556,7 +606,7 @@ export const nodeMachine = ladder.createMachine({
             draining,
             acting: {
               description: 'Reboots or starts the instance and waits until it runs.',
-              entry: 'countReboot',
+              entry: [tries('rebooting'), 'countReboot'],
               invoke: {
                 id: 'restartInstance',
                 src: 'restartInstance',
@@ -579,6 +629,7 @@ export const nodeMachine = ladder.createMachine({
             acting: {
               description:
                 'Stops the instance, gives it fresh user data and a new system disk, and starts it.',
+              entry: tries('resetting'),
               invoke: {
                 id: 'resetInstance',
                 src: 'resetInstance',
@@ -600,6 +651,7 @@ export const nodeMachine = ladder.createMachine({
             acting: {
               description:
                 'Deletes the Node object and the instance, and creates a new instance for the slot.',
+              entry: tries('replacing'),
               invoke: {
                 id: 'replaceInstance',
                 src: 'replaceInstance',
@@ -618,7 +670,7 @@ export const nodeMachine = ladder.createMachine({
     recovering: {
       description: 'Ready again: lifts the cordon and the marks that wdrip set.',
       initial: 'clearing',
-      on: { NODE_NOT_READY: { target: 'suspect', actions: 'noteNotReady' } },
+      on: { NODE_NOT_READY: { guard: 'isNews', target: 'suspect', actions: 'noteNotReady' } },
       states: {
         clearing: {
           description: 'Lifts the cordon and the marks.',
@@ -629,6 +681,7 @@ export const nodeMachine = ladder.createMachine({
             onDone: { target: '#node.settling', actions: 'forgetMarks' },
             onError: { target: 'waiting', actions: 'noteFailure' },
           },
+          after: { actionDeadline: { target: 'waiting' } },
         },
         waiting: {
           description: 'The marks could not be lifted: tries again soon.',
@@ -639,8 +692,16 @@ export const nodeMachine = ladder.createMachine({
     settling: {
       description:
         'Ready, but not for long yet: a node that fails again now continues where it was on the ladder.',
-      after: { settling: { target: 'healthy', actions: 'forget' } },
-      on: { NODE_NOT_READY: { target: 'suspect', actions: 'noteNotReady' } },
+      after: { settling: { guard: 'isSighted', target: 'healthy', actions: 'forget' } },
+      on: {
+        NODE_NOT_READY: { guard: 'isNews', target: 'suspect', actions: 'noteNotReady' },
+        SIGHT_RETURNED: {
+          target: 'settling',
+          reenter: true,
+          actions: 'regainSight',
+          description: 'Whether Ready held meanwhile was not seen: it must hold for its full time from now.',
+        },
+      },
     },
     throttled: {
       description: 'The climb failed. People are told, and the ladder is climbed again after the throttle.',
@@ -658,6 +719,8 @@ export const nodeMachine = ladder.createMachine({
     held: {
       description:
         'Repairs are suspended: a person paused them, or the instance is locked and no rung can help.',
+      // For who knows how long: others of the pool must not wait for it. The next rung asks again.
+      entry: 'returnPermit',
       invoke: {
         id: 'reportTrouble',
         src: 'reportTrouble',
