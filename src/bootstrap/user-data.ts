@@ -1,0 +1,61 @@
+import type { BundleReference, NodeRole } from './bundle.ts';
+import { nodePaths } from './node-files.ts';
+
+/** What a new instance is told. Every pod on it can read this, so nothing in it is a secret. */
+export interface UserDataSettings extends BundleReference {
+  readonly cluster: string;
+  readonly role: NodeRole;
+  readonly region: string;
+  readonly bucket: string;
+  /** Endpoint of the object store as instances reach it: a URL, or empty for the region's own. */
+  readonly endpoint: string;
+}
+
+/** The least of the limits that apply: 32 KB today, 16 KB in the older documents and in ROS templates. */
+export const MAX_USER_DATA_BYTES = 16 * 1024;
+/** Tries to fetch the bundle, and the rest between them in s: ten minutes, for a role can take a while to be attached. */
+const FETCH_TRIES = 300;
+const FETCH_REST_SECONDS = 2;
+
+/**
+ * The script that a new instance runs at its first boot: it fetches its role's bundle with the credentials of its RAM role, checks the
+ * hash, unpacks it and runs what is in it. Throws if a value could break out of its quotes.
+ */
+export function userData(settings: UserDataSettings): string {
+  const { cluster, role, region, bucket, key, sha256, endpoint } = settings;
+  for (const value of [cluster, role, region, bucket, key, sha256, endpoint]) {
+    if (!/^[\w.:/@-]*$/.test(value)) throw new Error(`${JSON.stringify(value)} cannot stand in user data`);
+  }
+  const script = `#!/bin/sh
+# Makes this instance a ${role} of the cluster ${cluster}. There is no secret in here: every pod can read it.
+set -eu
+umask 077
+root="\${WDRIP_ROOT:-}"
+work="$root/var/lib/wdrip"
+mkdir -p "$work"
+
+# With the credentials of the instance's RAM role, from the metadata service. The hash is checked by it.
+fetch() {
+  wdrip-node fetch --region '${region}' --bucket '${bucket}' --endpoint '${endpoint}' \\
+    --key '${key}' --sha256 '${sha256}' --out "$work/bundle.tar.gz"
+}
+tries=0
+until fetch; do
+  tries=$((tries + 1))
+  if [ "$tries" -ge ${FETCH_TRIES} ]; then
+    echo "oss://${bucket}/${key} could not be fetched in $tries tries: this instance does not join" >&2
+    exit 1
+  fi
+  sleep ${FETCH_REST_SECONDS}
+done
+
+umask 022
+tar -xzf "$work/bundle.tar.gz" --no-same-owner -C "$root/"
+rm -f "$work/bundle.tar.gz"
+exec sh "$root/${nodePaths.install}"
+`;
+  const bytes = Buffer.byteLength(script);
+  if (bytes > MAX_USER_DATA_BYTES)
+    throw new Error(`user data has ${bytes} bytes, over ${MAX_USER_DATA_BYTES}`);
+  return script;
+}
