@@ -1,0 +1,113 @@
+import type { Log } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { EffectContext } from '../runtime/types.ts';
+import type { AdmissionRequest, AdmissionRule, Decision } from './admission.ts';
+
+/** Why a node waits, for `wdrip explain`. */
+export interface Waiting {
+  readonly request: AdmissionRequest;
+  readonly rule: AdmissionRule;
+  readonly why: string;
+  /** When this rule began to hold it, in epoch ms. */
+  readonly since: number;
+}
+
+/**
+ * Where repairs wait for their permit. It asks the pure decision again whenever facts may have changed, oldest request first, one at a
+ * time, so that two grants can never be given on the same free place.
+ */
+export interface AdmissionDesk {
+  request(request: AdmissionRequest, context: EffectContext): Promise<string>;
+  /** Looks at every waiting request again, soon. Called whenever a fact has changed. */
+  review(): void;
+  waiting(slot: string): Waiting | null;
+  /** Slots with a grant that their record may not show yet: they count as permits. */
+  grantedSlots(): ReadonlySet<string>;
+  /** The slot's record now shows what became of the grant. */
+  settled(slot: string): void;
+  stop(): void;
+}
+
+interface Pending {
+  readonly request: AdmissionRequest;
+  readonly attempt: string;
+  readonly grant: (permit: string) => void;
+  waiting: Waiting | null;
+}
+
+/** Time alone can change a decision (sight grows old enough, a list too old): while somebody waits, look this often, in ms. */
+const reviewEveryMs = 500;
+
+export function createDesk(options: {
+  readonly clock: Clock;
+  readonly log: Log;
+  decide(request: AdmissionRequest): Decision;
+}): AdmissionDesk {
+  const { clock, log } = options;
+  const pending = new Map<string, Pending>();
+  const granted = new Set<string>();
+  let cancelReview: (() => void) | null = null;
+  let reviewIsSoon = false;
+
+  function schedule(ms: number, soon: boolean): void {
+    if (reviewIsSoon) return;
+    cancelReview?.();
+    reviewIsSoon = soon;
+    cancelReview = clock.after(ms, look);
+  }
+
+  function look(): void {
+    cancelReview = null;
+    reviewIsSoon = false;
+    for (const [slot, entry] of pending) {
+      const decision = options.decide(entry.request);
+      if (decision.granted) {
+        pending.delete(slot);
+        granted.add(slot);
+        log.info('repair admitted', { slot, rung: entry.request.rung });
+        entry.grant(entry.attempt);
+      } else if (decision.rule !== entry.waiting?.rule || decision.why !== entry.waiting.why) {
+        const since = decision.rule === entry.waiting?.rule ? entry.waiting.since : clock.now();
+        if (decision.rule !== entry.waiting?.rule)
+          log.info('repair waits', {
+            slot,
+            rung: entry.request.rung,
+            rule: decision.rule,
+            why: decision.why,
+          });
+        entry.waiting = { request: entry.request, rule: decision.rule, why: decision.why, since };
+      }
+    }
+    if (pending.size > 0) schedule(reviewEveryMs, false);
+  }
+
+  return {
+    request(request, context) {
+      return new Promise((resolve, reject) => {
+        const entry: Pending = { request, attempt: context.attempt, grant: resolve, waiting: null };
+        pending.set(request.slot, entry);
+        context.signal.addEventListener(
+          'abort',
+          () => {
+            if (pending.get(request.slot) === entry) pending.delete(request.slot);
+            reject(context.signal.reason);
+          },
+          { once: true },
+        );
+        schedule(0, true);
+      });
+    },
+    review: () => {
+      if (pending.size > 0) schedule(0, true);
+    },
+    waiting: (slot) => pending.get(slot)?.waiting ?? null,
+    grantedSlots: () => granted,
+    settled: (slot) => {
+      granted.delete(slot);
+    },
+    stop() {
+      cancelReview?.();
+      cancelReview = null;
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { policyValue } from '../../machines/policy.ts';
+import type { Pauses } from '../../machines/supervisor.ts';
+import { cloudTags, type Instance } from '../cloud/port.ts';
+import type { AdmissionFacts, AdmissionRequest } from './admission.ts';
+import { maxUnavailable, type PoolConfig } from './config.ts';
+import type { Fleet, NodeActor } from './fleet.ts';
+import type { Observation } from './observation.ts';
+import type { Storming } from './storms.ts';
+
+/** Everything that the supervisor knows when somebody asks for a permit. */
+export interface Knowledge {
+  readonly now: number;
+  readonly cluster: string;
+  readonly fleet: Fleet;
+  readonly pools: ReadonlyMap<string, PoolConfig>;
+  readonly pauses: Pauses;
+  readonly sight:
+    | { readonly state: 'sighted'; readonly since: number }
+    | { readonly state: 'blind'; readonly why: string };
+  readonly cloudUnseen: string | null;
+  readonly instances: ReadonlyMap<string, Instance>;
+  /** Slots whose grant their record does not show yet. */
+  readonly granted: ReadonlySet<string>;
+  seen(actor: NodeActor): Observation | null;
+  storm(actor: NodeActor): Storming;
+  confirmed(actor: NodeActor): 'yes' | 'no' | 'asking';
+}
+
+/** The facts of one request, from all that is known. Pure but for `confirmed`, which may ask the instance's agent. */
+export function factsFor(request: AdmissionRequest, known: Knowledge): AdmissionFacts | null {
+  const actor = known.fleet.get(request.slot);
+  if (actor === undefined) return null;
+  const { context } = actor;
+  const seen = known.seen(actor);
+  const storm = known.storm(actor);
+  const others = known.fleet
+    .all()
+    .filter((other) => other.context.slot !== request.slot && holdsPermit(other, known.granted));
+  const pool = known.pools.get(request.pool);
+  return {
+    pausedBy: pausedBy(context, seen, known.pauses),
+    sight:
+      known.sight.state === 'blind'
+        ? known.sight
+        : { state: 'sighted', forMs: known.now - known.sight.since },
+    suspectMs: policyValue(context.policy, 'suspectMs'),
+    ready: seen?.ready === true && seen.heartbeatAt >= context.actedAt,
+    cloud: known.cloudUnseen === null ? { state: 'seen' } : { state: 'unseen', why: known.cloudUnseen },
+    tagged: tagged(context.instanceId, known),
+    storm,
+    confirmed: storm.state === 'confirming' ? known.confirmed(actor) : 'no',
+    holdsPermit: context.permit !== null,
+    poolPermits: others.filter((other) => other.context.pool === request.pool).length,
+    poolLimit: pool === undefined ? 1 : maxUnavailable(pool),
+    quorum: null,
+    controlPlanePermits: others.filter((other) => other.context.role === 'controlPlane').length,
+  };
+}
+
+function holdsPermit(actor: NodeActor, granted: ReadonlySet<string>): boolean {
+  return actor.context.permit !== null || granted.has(actor.context.slot);
+}
+
+/** Who paused repairs of this node, the widest first; null if nobody did. */
+export function pausedBy(
+  context: { readonly slot: string; readonly pool: string },
+  seen: Observation | null,
+  pauses: Pauses,
+): AdmissionFacts['pausedBy'] {
+  if (pauses.cluster) return 'cluster';
+  if (pauses.pools.includes(context.pool)) return 'pool';
+  if (pauses.slots.includes(context.slot)) return 'node';
+  return seen?.pausedByAnnotation ? 'annotation' : null;
+}
+
+function tagged(instanceId: string | null, known: Knowledge): AdmissionFacts['tagged'] {
+  const instance = instanceId === null ? undefined : known.instances.get(instanceId);
+  if (instance === undefined) return 'none';
+  return instance.tags[cloudTags.cluster] === known.cluster ? 'yes' : 'no';
+}

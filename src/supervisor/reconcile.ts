@@ -1,0 +1,56 @@
+import type { NodeEvent } from '../../machines/node.ts';
+import type { NodePolicyChanges } from '../../machines/policy.ts';
+import type { Pauses } from '../../machines/supervisor.ts';
+import type { ActorEvent, Runtime } from '../runtime/types.ts';
+import { pausedBy } from './facts.ts';
+import type { NodeActor } from './fleet.ts';
+import { type CloudView, differences, type Observation } from './observation.ts';
+
+/** What a node's actor should know, for one look. */
+export interface Look {
+  readonly now: number;
+  readonly sighted: boolean;
+  readonly seen: Observation | null;
+  readonly cloud: CloudView;
+  readonly pauses: Pauses;
+  readonly policy: NodePolicyChanges;
+}
+
+/**
+ * The events that bring an actor's memory up to what is known. Level-triggered: it compares, and never counts on an earlier event having
+ * arrived. While blind only what needs no sight is told.
+ */
+export function news(actor: NodeActor, look: Look): readonly NodeEvent[] {
+  const { context, state } = actor;
+  const at = look.now;
+  if (state === 'retired') return [];
+  const events: NodeEvent[] = [];
+  if (!sameSettings(context.policy, look.policy))
+    events.push({ type: 'POLICY_CHANGED', at, policy: look.policy });
+  const paused = pausedBy(context, look.seen, look.pauses) !== null;
+  // An annotation can't be read while blind: a pause that was known stays.
+  if (paused && !context.paused) events.push({ type: 'REPAIRS_PAUSED', at });
+  if (!paused && context.paused && look.seen !== null) events.push({ type: 'REPAIRS_RESUMED', at });
+  // A healthy or unobserved node has nothing that blindness could stop: it isn't told, and so costs nothing.
+  const cares = state !== 'healthy' && state !== 'unknown';
+  if (!look.sighted) {
+    if (cares && !context.blind) events.push({ type: 'SIGHT_LOST', at });
+    return events;
+  }
+  if (context.blind) events.push({ type: 'SIGHT_RETURNED', at });
+  if (look.seen !== null) {
+    const kind = state === 'unknown' || state === 'joining' ? state : 'other';
+    events.push(...differences(context, kind, look.seen, look.cloud, at));
+  }
+  return events;
+}
+
+/** Sends the news. What an actor does not take (a full mailbox) is still news at the next look. */
+export function tellNode(runtime: Runtime, actor: NodeActor, look: Look): void {
+  for (const event of news(actor, look)) runtime.send(actor.record.id, { ...event } as ActorEvent);
+}
+
+function sameSettings(a: NodePolicyChanges, b: NodePolicyChanges): boolean {
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...keys].every((key) => Reflect.get(a, key) === Reflect.get(b, key));
+}
