@@ -41,3 +41,8 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/** Resolves when everything that waits only for promises has run. Takes no time on any clock. */
+export function microtasksDone(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

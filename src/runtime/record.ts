@@ -2,7 +2,7 @@
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** One piece of an actor's work that was started and has not ended. */
-export interface EffectRecord {
+export type EffectRecord = {
   /** The invoke's id in the machine. */
   readonly id: string;
   /** Name of the effect (the invoke's `src`). */
@@ -12,10 +12,10 @@ export interface EffectRecord {
   readonly attempt: string;
   /** What the effect wrote down with `checkpoint`, to be read when it is started again after a crash. */
   readonly progress: Json;
-}
+};
 
 /** An actor IS this record: whatever is not in it does not survive. */
-export interface ActorRecord {
+export type ActorRecord = {
   readonly id: string;
   /** Name and version of the machine that wrote it. */
   readonly machine: string;
@@ -33,4 +33,4 @@ export interface ActorRecord {
   /** By the id of the delayed event (`xstate.after.<delay>.<state>`): when it is due, in epoch ms. */
   readonly deadlines: Readonly<Record<string, number>>;
   readonly effects: readonly EffectRecord[];
-}
+};

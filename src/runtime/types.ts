@@ -1,5 +1,7 @@
 import type { AnyStateMachine } from 'xstate';
+import type { FailureData } from '../failure.ts';
 import type { Clock } from './clock.ts';
+import type { Random } from './random.ts';
 import type { ActorRecord, Json } from './record.ts';
 
 /** An event as a machine takes it. */
@@ -52,12 +54,50 @@ export interface RestoreReport {
   readonly setAside: readonly { readonly actor: string; readonly why: string }[];
 }
 
-export type SendResult = 'accepted' | 'unknownActor' | 'mailboxFull' | 'quarantined' | 'stopped';
+/**
+ * What became of an event. `stalled`: the store takes no writes for now (a full disk), so nothing new is begun; send it again later.
+ * `mailboxFull`: this one actor is not keeping up.
+ */
+export type SendResult = 'accepted' | 'unknownActor' | 'mailboxFull' | 'quarantined' | 'stalled' | 'stopped';
+
+/** Where the runtime says what people must know. Fields hold no secrets. */
+export type RuntimeLog = (
+  level: 'info' | 'warn' | 'error',
+  message: string,
+  fields: Readonly<Record<string, Json>>,
+) => void;
+
+/** Bounds of a runtime; each has a default in the file that uses it. */
+export interface RuntimeLimits {
+  /** Events that may wait in one actor's mailbox. */
+  readonly mailbox?: number;
+  /** Transitions in one commit. */
+  readonly batch?: number;
+}
+
+export interface RuntimeOptions {
+  /** Opened and closed by the caller; nobody else may write the keys under `actor/` and `set-aside/`. */
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Makes attempt ids unique over the lives of an actor. Default: the system's. */
+  readonly random?: Random;
+  /** By the name that records and `spawn` use. */
+  readonly machines: Readonly<Record<string, MachineEntry>>;
+  /** By the `src` of the invokes. */
+  readonly effects: Readonly<Record<string, Effect>>;
+  readonly limits?: RuntimeLimits;
+  readonly log?: RuntimeLog;
+  /** Asked at `start` for each actor whose record was set aside: what to start in its place, on the safe side. */
+  readonly onSetAside?: (id: string) => { readonly machine: string; readonly input: Json } | undefined;
+}
 
 export interface Runtime {
   /** Reads the store, arms the deadlines (an overdue one fires at once), and starts the effects that had no end. Call it once. */
   start(): Promise<RestoreReport>;
-  /** Takes no more events, aborts the effects (their attempts stay in the records), and closes when the last commit is durable. */
+  /**
+   * Takes no more events, aborts the effects (their attempts stay in the records), and resolves when the last commit is durable. The
+   * store stays open. Rejects with a `Failure` if the last commit can't be written.
+   */
   stop(): Promise<void>;
   /** Starts an actor with this id, durably, unless there is one. */
   spawn(id: string, machine: string, input: Json): Promise<'spawned' | 'exists'>;
@@ -68,6 +108,8 @@ export interface Runtime {
   ids(): readonly string[];
   /** Actors whose machine threw: they keep their last good record and take no events. By id: why. */
   quarantined(): ReadonlyMap<string, string>;
+  /** Why the store takes no writes, as long as it takes none. What was accepted is kept, and the commit tried again. */
+  stalled(): FailureData | null;
   /** Forgets an actor and its record. Its effects are aborted. */
   remove(id: string): Promise<void>;
   onTransition(listener: (transition: Transition) => void): () => void;
@@ -79,7 +121,7 @@ export interface Runtime {
 export interface Store {
   /** All or nothing, in order; resolves when durable. A full disk or a lost lock rejects with `Failure`, and nothing is half written. */
   commit(batch: readonly StoreWrite[]): Promise<void>;
-  /** All entries under a prefix, in key order. A value that fails its checksum is given as `{ key, damaged: why }`. */
+  /** All entries under a prefix, in the order of their keys' UTF-8 bytes. A value that fails its checksum is given as `damaged`. */
   entries(prefix: string): AsyncIterable<StoreEntry>;
   get(key: string): Promise<StoreEntry | undefined>;
   close(): Promise<void>;
@@ -90,4 +132,10 @@ export type StoreWrite =
   | { readonly key: string; readonly remove: true };
 export type StoreEntry =
   | { readonly key: string; readonly value: Json }
-  | { readonly key: string; readonly damaged: string };
+  | {
+      readonly key: string;
+      /** Why the value can't be read. */
+      readonly damaged: string;
+      /** What stood there, as base64, so that it can be kept for a person. */
+      readonly bytes: string;
+    };
