@@ -28,11 +28,15 @@ export interface KubernetesView {
 }
 
 export interface KubernetesWatcher {
-  /** Nodes or heartbeats changed. Called at most once per turn of the event loop, however many changes arrived. */
+  /**
+   * Nodes or heartbeats changed. Called at most once per turn of the event loop, however many changes arrived, and at most ten times
+   * a second for nodes and once a second for heartbeats alone. The view does not change under its holder.
+   */
   changed(view: KubernetesView): void;
   /**
    * Sight was lost: the API can't be reached, or the watch has proved nothing for `staleMs`; or it returned. The first call after
-   * `watch` is `sighted` or `blind`. `changed` is called (with a fresh complete list) before `sighted`.
+   * `watch` is `sighted` or `blind`. `changed` is called (with a fresh complete list) before `sighted`. `blind` is told again when
+   * its reason becomes another one.
    */
   sight(state: 'sighted' | 'blind', why: string): void;
 }
@@ -51,8 +55,11 @@ export interface Kubernetes {
   /** Watches Nodes and their leases until `stop` is called. Resumes, re-lists on 410, backs off, never gives up. */
   watch(watcher: KubernetesWatcher): { stop(): Promise<void> };
 
-  /** Marks the node unschedulable and as cordoned by wdrip. One that is already unschedulable is left as it is, unmarked: a person's. */
-  cordon(node: string): Promise<void>;
+  /**
+   * Marks the node unschedulable and as cordoned by wdrip, by `attempt` (or else the time). One that is already unschedulable is left as
+   * it is, unmarked: a person's. Throws `notFound`.
+   */
+  cordon(node: string, attempt?: string): Promise<void>;
   /** Lifts a cordon only if wdrip set it. A node that does not exist is no error. */
   uncordon(node: string): Promise<void>;
   /** Sets (or with null removes) annotations on the Node. A node that does not exist is no error. */
