@@ -12,7 +12,8 @@ const METADATA_TOKEN_SECONDS = 60;
 export function installScript(files: readonly NodeFile[], units: readonly string[]): NodeFile {
   const templates = files
     .filter((file) => Object.values(placeholders).some((each) => file.content.includes(each)))
-    .map((file) => file.path);
+    .map((file) => file.path)
+    .sort();
   const content = `#!/bin/sh
 # Finishes this node: run once by its user data, after the bundle was unpacked.
 set -eu
