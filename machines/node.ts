@@ -236,7 +236,9 @@ const ladder = setup({
     isBlind: ({ context }) => context.blind,
     isSighted: ({ context }) => !context.blind,
     cloudIsBusy: ({ context }) =>
-      !context.cloudOverdue && (context.cloudRepairing || context.instance === 'moving'),
+      !context.cloudOverdue &&
+      context.instance !== 'gone' &&
+      (context.cloudRepairing || context.instance === 'moving'),
     mustReplace: ({ context }) => context.instance === 'gone' && context.tried < 4,
     mayRestartKubelet: ({ context }) =>
       context.tried < 1 &&
@@ -260,8 +262,7 @@ const ladder = setup({
     cloudIsDone: ({ context, event }) =>
       event.type === 'INSTANCE_CHANGED' &&
       isFresh(context, event) &&
-      !event.cloudRepairing &&
-      event.instance !== 'moving',
+      (event.instance === 'gone' || (!event.cloudRepairing && event.instance !== 'moving')),
     isNews: ({ context, event }) =>
       (event.type === 'NODE_READY' || event.type === 'NODE_NOT_READY') && isFresh(context, event),
     changesWhatToDo: ({ context, event }) =>
@@ -368,9 +369,13 @@ const ladder = setup({
  * Every rung asks first, and asks again whenever what it would do is no longer the right thing. A kubelet's restart takes nothing away
  * from users: it asks (sight, storms, pauses), but what it gets is no permit, or the next rung would pass the budget with it.
  */
-const admitting = (next: 'acting' | 'draining', rung: Rung) =>
+const admitting = (
+  next: 'acting' | 'draining',
+  rung: Rung,
+  description = 'Waits for the permit: sight, storms, budgets and the quorum decide (admission).',
+) =>
   ladder.createStateConfig({
-    description: 'Waits for the permit: sight, storms, budgets and the quorum decide (admission).',
+    description,
     invoke: {
       id: 'requestPermit',
       src: 'requestPermit',
@@ -393,6 +398,17 @@ const admitting = (next: 'acting' | 'draining', rung: Rung) =>
     },
   });
 
+/**
+ * A drain takes minutes, or hours if the supervisor was down meanwhile: then its deadline is long over, and nothing has been seen since.
+ * So it is asked once more before the rung's work begins. Admission says yes at once if nothing has changed.
+ */
+const confirming = (rung: Rung) =>
+  admitting(
+    'acting',
+    rung,
+    'Drained: asks once more, since the node may be Ready by now, or paused, or out of sight.',
+  );
+
 /** Moves the pods away before the rung takes the instance from under them. */
 const draining = ladder.createStateConfig({
   description: 'Cordons the node and evicts its pods, as disruption budgets allow, up to the drain deadline.',
@@ -400,11 +416,11 @@ const draining = ladder.createStateConfig({
     id: 'drainNode',
     src: 'drainNode',
     input: ({ context }) => ({ ...effectInput(context), deadlineMs: policyValue(context.policy, 'drainMs') }),
-    onDone: [{ guard: 'isPaused', target: '#node.held' }, { target: 'acting' }],
+    onDone: [{ guard: 'isPaused', target: '#node.held' }, { target: 'confirming' }],
     onError: { target: '#node.throttled', actions: 'noteFailure' },
   },
   after: {
-    drainDeadline: [{ guard: 'isPaused', target: '#node.held' }, { target: 'acting' }],
+    drainDeadline: [{ guard: 'isPaused', target: '#node.held' }, { target: 'confirming' }],
   },
   on: {
     NODE_READY: { guard: 'isNews', target: '#node.recovering', actions: 'noteReady' },
@@ -565,8 +581,8 @@ export const nodeMachine = ladder.createMachine({
             // It may have become Ready while a rung was at work whose own end said nothing of that.
             { guard: 'isReady', target: '#node.recovering' },
             { guard: 'mustStayHeld', target: '#node.held' },
-            { guard: 'cloudIsBusy', target: '#node.awaitingCloud' },
             { guard: 'mustReplace', target: 'replacing' },
+            { guard: 'cloudIsBusy', target: '#node.awaitingCloud' },
             { guard: 'mayRestartKubelet', target: 'restartingKubelet' },
             { guard: 'mayReboot', target: 'rebooting' },
             { guard: 'mayReset', target: 'resetting' },
@@ -604,6 +620,7 @@ export const nodeMachine = ladder.createMachine({
           states: {
             admitting: admitting('draining', 'rebooting'),
             draining,
+            confirming: confirming('rebooting'),
             acting: {
               description: 'Reboots or starts the instance and waits until it runs.',
               entry: [tries('rebooting'), 'countReboot'],
@@ -626,6 +643,7 @@ export const nodeMachine = ladder.createMachine({
           states: {
             admitting: admitting('draining', 'resetting'),
             draining,
+            confirming: confirming('resetting'),
             acting: {
               description:
                 'Stops the instance, gives it fresh user data and a new system disk, and starts it.',
@@ -648,6 +666,7 @@ export const nodeMachine = ladder.createMachine({
           states: {
             admitting: admitting('draining', 'replacing'),
             draining,
+            confirming: confirming('replacing'),
             acting: {
               description:
                 'Deletes the Node object and the instance, and creates a new instance for the slot.',
