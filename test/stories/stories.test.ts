@@ -1,0 +1,18 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { walk } from './runner.ts';
+
+// `REWRITE=1 npm run test:unit -- stories` writes what happens now into the scripts. Read the diff: commit it only if every line of it is
+// understood and wanted.
+const folder = new URL('./', import.meta.url);
+const stories = readdirSync(folder)
+  .filter((name) => name.endsWith('.txt'))
+  .sort();
+
+test.each(stories)('%s', (name) => {
+  const file = new URL(name, folder);
+  const told = readFileSync(file, 'utf8');
+  const happened = walk(told);
+  if (process.env.REWRITE === '1') writeFileSync(file, happened);
+  else expect(happened).toBe(told);
+});
