@@ -33,9 +33,6 @@ export interface SupervisorParts {
 /** Changes that arrive together are looked at together, this long after the first of them, in ms. */
 const lookAfterMs = 50;
 
-/** The pool that control-plane nodes count to. */
-const controlPlanePool = 'masters';
-
 /** Turns observations into events and admits repairs; the actors decide, the effects act. */
 export class Supervisor {
   readonly fleet = new Fleet();
@@ -107,7 +104,7 @@ export class Supervisor {
     const exists =
       scope.kind === 'cluster' ||
       (scope.kind === 'pool'
-        ? this.#pools.has(scope.id) || scope.id === controlPlanePool
+        ? this.#pools.has(scope.id) || this.fleet.all().some(({ context }) => context.pool === scope.id)
         : this.fleet.get(scope.id) !== undefined);
     if (!exists)
       throw new Failure({
@@ -248,8 +245,8 @@ export class Supervisor {
       }
     for (const [slot, instances] of slots) {
       const first = instances[0];
-      if (first?.tags[cloudTags.role] === 'control-plane')
-        this.#foundSlot(at, slot, controlPlanePool, 'controlPlane', first, first.zone, {});
+      if (first?.tags[cloudTags.role] === 'controlPlane')
+        this.#foundSlot(at, slot, first.tags[cloudTags.pool] ?? slot, 'controlPlane', first, first.zone, {});
     }
   }
 

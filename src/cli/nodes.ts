@@ -1,0 +1,161 @@
+import { Command, Option } from 'commander';
+import { z } from 'zod';
+import { Failure } from '../failure.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { askSupervisor } from './client.ts';
+import { span, table } from './table.ts';
+
+const report = z.object({
+  slot: z.string(),
+  pool: z.string(),
+  zone: z.string(),
+  role: z.string(),
+  node: z.string().nullable(),
+  instance: z.string().nullable(),
+  ready: z.boolean(),
+  state: z.string(),
+  since: z.number(),
+  rung: z.string().nullable(),
+  next: z.object({ at: z.number(), what: z.string() }).nullable(),
+  why: z.string(),
+  waiting: z.object({ rule: z.string(), why: z.string(), since: z.number() }).nullable(),
+  triedRungs: z.array(z.string()),
+  reboots: z.number(),
+  failedClimbs: z.number(),
+  permit: z.boolean(),
+  lastFailure: z.object({ code: z.string(), message: z.string() }).nullable(),
+  instanceState: z.string(),
+  quarantined: z.string().nullable(),
+});
+
+const answer = z.object({
+  sight: z.union([
+    z.object({ state: z.literal('sighted'), since: z.number() }),
+    z.object({ state: z.literal('blind'), why: z.string() }),
+  ]),
+  pauses: z.object({ cluster: z.boolean(), pools: z.array(z.string()), slots: z.array(z.string()) }),
+  stalled: z.object({ code: z.string(), message: z.string() }).nullable(),
+  nodes: z.array(report),
+});
+
+type Report = z.infer<typeof report>;
+
+const clock = systemClock();
+
+/** The nodes as a table: what `wdrip get -r nodes` prints. */
+export function nodesTable(nodes: readonly Report[], now: number, wide: boolean): string {
+  const headings = ['NODE', 'STATE', 'RUNG', 'SINCE', 'NEXT', 'WHY'];
+  const rows = nodes.map((node) => [
+    node.node ?? `(${node.slot})`,
+    node.quarantined === null ? node.state : 'quarantined',
+    node.rung ?? '-',
+    span(now - node.since),
+    node.next === null ? '-' : `in ${span(Math.max(0, node.next.at - now))}`,
+    node.why,
+  ]);
+  if (!wide) return table(headings, rows);
+  const extra = nodes.map((node) => [
+    node.slot,
+    node.pool,
+    node.zone,
+    node.instance ?? '-',
+    node.instanceState,
+  ]);
+  return table(
+    ['SLOT', 'POOL', 'ZONE', 'INSTANCE', 'CLOUD', ...headings],
+    rows.map((row, index) => [...(extra[index] ?? []), ...row]),
+  );
+}
+
+export function getCommand(): Command {
+  return new Command('get')
+    .description('show what wdrip knows of a cluster')
+    .option('-n, --name <cluster>', 'the cluster; by default that of the configuration')
+    .addOption(new Option('-r, --resource <kind>', 'what to show').choices(['nodes']).default('nodes'))
+    .addOption(
+      new Option('-o, --output <format>', 'how to show it')
+        .choices(['table', 'wide', 'json'])
+        .default('table'),
+    )
+    .option('--config <file>', "the supervisor's configuration")
+    .action(async (options: { output: string; config?: string }) => {
+      const all = answer.parse(await askSupervisor(options.config, 'GET', '/api/nodes'));
+      if (options.output === 'json') {
+        process.stdout.write(`${JSON.stringify(all, undefined, 2)}\n`);
+        return;
+      }
+      if (all.sight.state === 'blind') process.stdout.write(`BLIND: ${all.sight.why}\n`);
+      if (all.pauses.cluster) process.stdout.write('PAUSED: repairs of the whole cluster are paused\n');
+      if (all.stalled !== null) process.stdout.write(`STALLED: ${all.stalled.message}\n`);
+      process.stdout.write(`${nodesTable(all.nodes, clock.now(), options.output === 'wide')}\n`);
+    });
+}
+
+/** One node's whole story as text: what holds it, since when, and what comes next. */
+export function explanation(node: Report, now: number): string {
+  const lines = [
+    `${node.node ?? node.slot} is ${node.quarantined === null ? node.state : 'quarantined'} since ${span(now - node.since)}`,
+    `  why:       ${node.why}`,
+  ];
+  if (node.waiting !== null)
+    lines.push(
+      `  held by:   the rule ${node.waiting.rule}, since ${span(now - node.waiting.since)}: ${node.waiting.why}`,
+    );
+  lines.push(
+    node.next === null
+      ? `  next:      ${node.waiting === null ? 'nothing, until something changes' : 'it goes on as soon as the rule no longer holds'}`
+      : `  next:      in ${span(Math.max(0, node.next.at - now))}: ${node.next.what}`,
+    `  tried:     ${node.triedRungs.length === 0 ? 'nothing yet' : node.triedRungs.join(', ')}${node.reboots > 0 ? ` (${node.reboots} reboots)` : ''}`,
+    `  permit:    ${node.permit ? 'yes, to take it away from users' : 'none'}`,
+    `  slot:      ${node.slot} (pool ${node.pool}, zone ${node.zone}, ${node.role})`,
+    `  instance:  ${node.instance ?? 'none'} (${node.instanceState})`,
+  );
+  if (node.failedClimbs > 0) lines.push(`  climbs:    ${node.failedClimbs} failed since it was last healthy`);
+  if (node.lastFailure !== null)
+    lines.push(`  failure:   ${node.lastFailure.code}: ${node.lastFailure.message}`);
+  return lines.join('\n');
+}
+
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description('say why a node is in the state it is in, and what comes next')
+    .argument('<node>', 'name of the node, its instance id, or its slot')
+    .option('--config <file>', "the supervisor's configuration")
+    .option('-o, --output <format>', 'text or json', 'text')
+    .action(async (name: string, options: { config?: string; output: string }) => {
+      const got = await askSupervisor(options.config, 'GET', `/api/nodes/${encodeURIComponent(name)}`);
+      const node = report.parse(got);
+      process.stdout.write(
+        `${options.output === 'json' ? JSON.stringify(node, undefined, 2) : explanation(node, clock.now())}\n`,
+      );
+    });
+}
+
+function pauseLike(verb: 'pause' | 'resume', description: string): Command {
+  return new Command(verb)
+    .description(description)
+    .option('-n, --name <cluster>', 'the cluster; by default that of the configuration')
+    .option('--pool <id>', 'only this pool')
+    .option('--node <node>', 'only this node: its name, instance id or slot')
+    .option('--config <file>', "the supervisor's configuration")
+    .action(async (options: { pool?: string; node?: string; config?: string }) => {
+      if (options.pool !== undefined && options.node !== undefined)
+        throw new Failure({ kind: 'rejected', code: 'Usage', message: 'name a pool or a node, not both' });
+      const scope =
+        options.node !== undefined
+          ? { kind: 'node', id: options.node }
+          : options.pool !== undefined
+            ? { kind: 'pool', id: options.pool }
+            : { kind: 'cluster' };
+      await askSupervisor(options.config, 'POST', `/api/${verb}`, scope);
+      const what = scope.id === undefined ? 'the whole cluster' : `${scope.kind} ${scope.id}`;
+      process.stdout.write(
+        verb === 'pause'
+          ? `repairs of ${what} are paused; running ones stop at their next step\n`
+          : `repairs of ${what} go on\n`,
+      );
+    });
+}
+
+export const pauseCommand = () => pauseLike('pause', 'suspend repairs, also running ones at their next step');
+export const resumeCommand = () => pauseLike('resume', 'let repairs go on');

@@ -1,0 +1,32 @@
+import { nodeMachine, nodeVersion } from '../../machines/node.ts';
+import { stormMachine, stormVersion } from '../../machines/storm.ts';
+import { supervisorMachine, supervisorVersion } from '../../machines/supervisor.ts';
+import type { Json } from '../runtime/record.ts';
+import type { MachineEntry } from '../runtime/types.ts';
+import { actorIds } from './fleet.ts';
+
+/** The machines that the supervisor's runtime runs, with the migrations of their records: none yet, all are at version 1. */
+export const machineEntries: Readonly<Record<string, MachineEntry>> = {
+  node: { machine: nodeMachine, version: nodeVersion, migrations: {} },
+  storm: { machine: stormMachine, version: stormVersion, migrations: {} },
+  supervisor: { machine: supervisorMachine, version: supervisorVersion, migrations: {} },
+};
+
+/**
+ * What to start in place of an actor whose record was set aside. A node starts with all its attempts used up, so that it waits and does not
+ * destroy (safety 21). Its pool and zone are not known any more: they are read off the slot's name and corrected when the slot is found.
+ */
+export function onSetAside(cluster: string) {
+  return (id: string): { readonly machine: string; readonly input: Json } | undefined => {
+    if (id === actorIds.supervisor) return { machine: 'supervisor', input: { cluster } };
+    const prefix = actorIds.node('');
+    if (!id.startsWith(prefix)) return undefined;
+    const slot = id.slice(prefix.length);
+    const pool = slot.replace(/-\d+$/, '');
+    const base = { slot, pool, zone: '', nodeName: null, instanceId: null, policy: {}, usedUp: true };
+    return {
+      machine: 'node',
+      input: { ...base, role: pool === 'control-plane' ? 'controlPlane' : 'worker' },
+    };
+  };
+}

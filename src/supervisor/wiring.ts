@@ -1,0 +1,120 @@
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadMaterial } from '../bootstrap/cluster-material.ts';
+import { ossObjectStore } from '../bootstrap/oss.ts';
+import { createAlibabaCloud } from '../cloud/alibaba.ts';
+import { serve } from '../dashboard/server.ts';
+import { nodeEffects } from '../effects/node.ts';
+import { createKubernetes } from '../kubernetes/adapter.ts';
+import type { Log } from '../log.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { systemRandom } from '../runtime/random.ts';
+import { createRuntime } from '../runtime/runtime.ts';
+import type { Runtime, Transition } from '../runtime/types.ts';
+import { openLmdbStore } from '../store/lmdb.ts';
+import type { SupervisorConfig } from './config.ts';
+import { machineEntries, onSetAside } from './machines.ts';
+import { supervisorRoutes } from './routes.ts';
+import { tellStory } from './story.ts';
+import { Supervisor } from './supervisor.ts';
+import { createWorld } from './world.ts';
+
+/** A supervisor at work. */
+export interface Running {
+  readonly supervisor: Supervisor;
+  readonly runtime: Runtime;
+  /** Where its HTTP interface is, and the token that it takes. */
+  readonly url: string;
+  readonly token: string;
+  onTransition(listener: (transition: Transition) => void): void;
+  stop(): Promise<void>;
+}
+
+/** File in the store's folder that says how to reach the supervisor that runs on it. For its owner only. */
+export const addressFile = 'supervisor.json';
+
+/** Everything that a supervisor is made of, put together. Reads like a table of contents. */
+export async function startSupervisor(options: {
+  readonly config: SupervisorConfig;
+  readonly log: Log;
+}): Promise<Running> {
+  const { config, log } = options;
+  const clock = systemClock();
+  const random = systemRandom;
+
+  const material = await loadMaterial(config.material);
+  await mkdir(config.store, { recursive: true, mode: 0o700 });
+  const store = await openLmdbStore(join(config.store, 'actors'), { setAsideBroken: true });
+
+  const cloud = createAlibabaCloud({
+    ...config.cloud,
+    credentials: config.cloud,
+    clock,
+    random,
+    log: (note) => log.warn('the cloud is asked again', { ...note }),
+  });
+  const kubernetes = createKubernetes({
+    kubeconfig: config.kubeconfig,
+    clock,
+    random,
+    log,
+    limits: { staleMs: config.supervisor.staleMs },
+  });
+  const objects = ossObjectStore(config.objects);
+
+  const world = createWorld({
+    config,
+    material,
+    objects,
+    cloud,
+    kubernetes,
+    log,
+    supervisor: () => supervisor,
+  });
+  const runtime = createRuntime({
+    store,
+    clock,
+    random,
+    machines: machineEntries,
+    effects: nodeEffects(world),
+    log: (level, message, facts) => log[level](message, facts),
+    onSetAside: onSetAside(config.cluster),
+  });
+  const supervisor: Supervisor = new Supervisor({ config, runtime, kubernetes, cloud, clock, random, log });
+
+  runtime.onTransition((transition) => tellStory(log, transition));
+  const restored = await runtime.start();
+  log.info('actors restored', { ...restored });
+  for (const { actor, why } of restored.setAside)
+    log.error('a record could not be read and was set aside: its actor starts anew, on the safe side', {
+      actor,
+      why,
+    });
+  await supervisor.start();
+
+  const token = random.hex(24);
+  const server = await serve({ routes: supervisorRoutes(supervisor, runtime), token });
+  await writeAddress(config.store, { url: server.url, token, pid: process.pid });
+
+  return {
+    supervisor,
+    runtime,
+    url: server.url,
+    token,
+    onTransition: (listener) => runtime.onTransition(listener),
+    async stop() {
+      await server.close();
+      await supervisor.stop();
+      await runtime.stop();
+      await store.close();
+      await rm(join(config.store, addressFile), { force: true });
+    },
+  };
+}
+
+async function writeAddress(folder: string, address: object): Promise<void> {
+  const path = join(folder, addressFile);
+  await writeFile(`${path}.new`, `${JSON.stringify(address)}\n`, { mode: 0o600 });
+  await chmod(`${path}.new`, 0o600);
+  await rename(`${path}.new`, path);
+}
