@@ -145,6 +145,9 @@ export function differences(
       seen.heartbeatAt > 0
     )
       events.push({ type: 'NODE_READY', at: seen.heartbeatAt });
+  } else if (value === 'unknown' && seen.objectMissing && seen.instance === 'unknown') {
+    // Neither side has said anything of it yet: wait for one that does.
+    return events;
   } else if (
     value === 'unknown' &&
     seen.objectMissing &&
