@@ -173,7 +173,7 @@ export function endOf(id: string, result: Invocation): CommandResult | undefined
   }
   if (code === 'ExecutionTimeout') return { outcome: 'timedOut', output: outputOf(result) };
   if (AGENT_SILENT.has(code)) return { outcome: 'agentSilent', code };
-  if (result.invocationStatus === 'Failed' && result.exitCode !== undefined) {
+  if (result.invocationStatus === 'Failed' && result.exitCode !== undefined && result.exitCode !== 0) {
     return { outcome: 'exited', exitCode: result.exitCode, output: outputOf(result) };
   }
   throw new Failure({

@@ -16,6 +16,10 @@ export const cloudCodes = {
   badAnswer: 'BadAnswer',
   /** The instance is locked, for security or an unpaid bill: no repair can help. The machine `node` knows this code. */
   instanceLocked: 'InstanceLocked',
+  /** The zone has none left: another may have. The effect that replaces an instance knows this code. */
+  outOfStock: 'OutOfStock',
+  /** Refused, and so without effect, because something else is going on with it that will end. */
+  busy: 'Busy',
 } as const;
 
 interface Row {
@@ -62,6 +66,7 @@ const table: readonly Row[] = [
   {
     when: [/NoStock/, /NoInstanceStock/, /SoldOut/, /NotOnSale/, /^ResourceNotAvailable/],
     kind: 'rejected',
+    code: cloudCodes.outOfStock,
     meaning: 'the zone has none of this instance type left: another zone or type may have',
   },
   {
@@ -83,12 +88,14 @@ const table: readonly Row[] = [
       /\.Conflict$/,
       /^IncorrectInstanceStatus\.Initializing/,
       /^InstanceNotReady/,
+      /^IncorrectDiskStatus/,
       /IsTransfering$/,
       /^DiskCreatingSnapshot/,
       /^SignatureNonceUsed/,
     ],
     kind: 'retryable',
-    meaning: 'something else is still going on with it',
+    code: cloudCodes.busy,
+    meaning: 'something else is still going on with it, and nothing was done',
   },
   {
     when: [/^Incorrect\w*Status/, /^Invalid\w*Status/],

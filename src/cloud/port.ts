@@ -2,6 +2,10 @@
  * What wdrip needs of the cloud, in its own words. All methods throw `Failure` (src/failure.ts). Every method that changes something
  * takes the attempt that asks for it: asked again with the same attempt, it must not take effect twice. Where the API takes a
  * ClientToken the attempt is it; where it doesn't, the effects look first (design.md section 3).
+ *
+ * A `Failure` of kind `notFound` says that the instance itself does not exist, and nothing else does: a missing image or key is
+ * `rejected`. Codes that callers may act on: `InstanceLocked` (rejected), `OutOfStock` (rejected), `Busy` (retryable, and certainly
+ * without effect), `Unreachable` (likewise), `NoAnswer` and `BadAnswer` (retryable; whether it took effect is open).
  */
 
 /** `Pending`, `Starting`, `Running`, `Stopping`, `Stopped`: ECS's own words. */
@@ -17,6 +21,7 @@ export interface Instance {
   readonly locks: readonly string[];
   /** When it last started, as the cloud says, to the minute: `2026-11-24T13:05Z`. Empty if it never did. */
   readonly startedAt: string;
+  /** Null in a list, which does not tell it, and while the instance has none. */
   readonly systemDiskId: string | null;
   readonly imageId: string;
   readonly instanceType: string;

@@ -16,8 +16,8 @@ export interface RetryPolicy {
   readonly totalMs: number;
   /** Upper end of the first wait, in ms; each further one doubles. */
   readonly firstMs: number;
-  /** The same after a throttling, in ms: the cloud counts its calls by the second or the minute. */
-  readonly firstThrottledMs: number;
+  /** The same after a refusal that time will lift, in ms: rates are counted by the second or the minute, what is busy takes seconds. */
+  readonly firstRefusedMs: number;
   /** Upper end of any wait, in ms, unless the cloud asks for a longer one. */
   readonly longestMs: number;
 }
@@ -30,7 +30,7 @@ export const defaultRetryPolicy: RetryPolicy = Object.freeze({
   tries: 6,
   totalMs: 60_000,
   firstMs: 250,
-  firstThrottledMs: 1_000,
+  firstRefusedMs: 1_000,
   longestMs: 20_000,
 });
 
@@ -42,7 +42,8 @@ export interface RetryNote {
   readonly attempt: number;
   /** Wait until the next, in ms. */
   readonly waitMs: number;
-  readonly message: string;
+  /** What came back. Not `message`, which loggers take for their own. */
+  readonly why: string;
 }
 
 export interface RetryOptions {
@@ -72,20 +73,25 @@ export async function withRetry<T>(call: () => Promise<T>, options: RetryOptions
       const waitMs = waitBefore(attempt, caught, options);
       if (attempt >= policy.tries || clock.now() - start + waitMs > policy.totalMs) throw caught;
       const { code, message } = caught;
-      options.log?.({ action: options.action, code, attempt, waitMs, message });
+      options.log?.({ action: options.action, code, attempt, waitMs, why: message });
       await sleep(clock, waitMs, options.signal);
     }
   }
 }
 
+/** Refused for now, certainly without effect. */
+function isRefusedForNow(failure: Failure): boolean {
+  return failure.kind === 'throttled' || failure.code === cloudCodes.busy;
+}
+
 /** Whether this failure lets the call be made again. */
 function mayRepeat(failure: Failure, repeatable: Repeatable): boolean {
-  if (failure.kind === 'throttled' || failure.code === cloudCodes.unreachable) return true;
+  if (isRefusedForNow(failure) || failure.code === cloudCodes.unreachable) return true;
   return failure.kind === 'retryable' && repeatable !== 'once';
 }
 
 function waitBefore(attempt: number, failure: Failure, { policy, random }: RetryOptions): number {
-  const first = failure.kind === 'throttled' ? policy.firstThrottledMs : policy.firstMs;
+  const first = isRefusedForNow(failure) ? policy.firstRefusedMs : policy.firstMs;
   const ceiling = Math.min(policy.longestMs, first * 2 ** (attempt - 1));
   const jitter = Math.round(random.next() * ceiling);
   return (failure.retryAfterMs ?? 0) + jitter;

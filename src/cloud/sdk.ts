@@ -1,7 +1,7 @@
-import type EcsModule from '@alicloud/ecs20140526';
 import { z } from 'zod';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import type { ecs as ecsModule } from './ecs-module.ts';
 import { badAnswer, failureOf, scrubber } from './errors.ts';
 import { defaultRetryPolicy, type Repeatable, type RetryNote, type RetryPolicy, withRetry } from './retry.ts';
 
@@ -36,8 +36,8 @@ export interface Credentials {
   readonly securityToken?: string | undefined;
 }
 
-/** The SDK's module: its request classes, and the client as `default`. CommonJS, so an import finds it all under `default`. */
-export type Ecs = typeof EcsModule;
+/** The SDK's module: its request classes, and the client as `default`. */
+export type Ecs = typeof ecsModule;
 export type EcsClient = InstanceType<Ecs['default']>;
 
 /** One action of the API. */
@@ -102,14 +102,11 @@ function issueText(issue: { readonly path: readonly PropertyKey[]; readonly mess
 }
 
 async function load(options: AlibabaOptions): Promise<{ ecs: Ecs; client: EcsClient }> {
-  const [{ default: ecs }, { $OpenApiUtil }] = await Promise.all([
-    import('@alicloud/ecs20140526'),
-    import('@alicloud/openapi-core'),
-  ]);
+  const { ecs, openapi } = await import('./ecs-module.ts');
   const timeout = options.timeoutMs ?? CALL_TIMEOUT_MS;
   const { accessKeyId, accessKeySecret, securityToken } = options.credentials;
   // Without `retryOptions` the SDK makes each call once: the retries are ours.
-  const config = new $OpenApiUtil.Config({
+  const config = new openapi.$OpenApiUtil.Config({
     accessKeyId,
     accessKeySecret,
     ...(securityToken === undefined ? {} : { securityToken }),

@@ -39,6 +39,7 @@ async function run(repeatable: Repeatable, failures: readonly unknown[], options
 const noAnswer = failure('retryable', 'NoAnswer');
 const throttled = failure('throttled', 'Throttling.User');
 const unreachable = failure('retryable', 'Unreachable');
+const busy = failure('retryable', 'Busy');
 
 test('a call that succeeds is made once and says nothing', async () => {
   expect(await run('always', [])).toEqual({ outcome: 'done', calls: 1, notes: [], tookMs: 0 });
@@ -67,7 +68,7 @@ test('safety 20: without an answer, a call that has no ClientToken is not made a
 });
 
 test('a call without a ClientToken is made again after a failure that proves it had no effect', async () => {
-  expect(await run('once', [throttled, unreachable])).toMatchObject({ outcome: 'done', calls: 3 });
+  expect(await run('once', [throttled, unreachable, busy])).toMatchObject({ outcome: 'done', calls: 4 });
 });
 
 test.each(['rejected', 'notFound'] as const)('what is %s is not asked again', async (kind) => {
@@ -76,7 +77,7 @@ test.each(['rejected', 'notFound'] as const)('what is %s is not asked again', as
 });
 
 test('safety 32: a zone without stock is asked once, and the caller told', async () => {
-  const refused = failure('rejected', 'OperationDenied.NoStock');
+  const refused = failure('rejected', 'OutOfStock');
   expect(await run('token', [refused, refused])).toMatchObject({ outcome: refused, calls: 1 });
 });
 
@@ -98,11 +99,12 @@ test('the whole is bounded: no try begins after the total time', async () => {
   expect(tookMs).toBeLessThanOrEqual(defaultRetryPolicy.totalMs + 20_000);
 });
 
-test('the waits grow with full jitter, and a throttled call waits longer', async () => {
+test('the waits grow with full jitter, and longer after a refusal', async () => {
   const ceilings = (first: number) => [1, 2, 4, 8, 16].map((factor) => first * factor);
   for (const [kind, first] of [
     [noAnswer, defaultRetryPolicy.firstMs],
-    [throttled, defaultRetryPolicy.firstThrottledMs],
+    [throttled, defaultRetryPolicy.firstRefusedMs],
+    [busy, defaultRetryPolicy.firstRefusedMs],
   ] as const) {
     const { notes, tookMs } = await run('always', Array(5).fill(kind));
     const waits = notes.map(({ waitMs }) => waitMs);
