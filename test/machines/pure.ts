@@ -1,4 +1,10 @@
-import { type AnyActorRef, type AnyMachineSnapshot, type AnyStateMachine, createEmptyActor } from 'xstate';
+import {
+  type AnyActorRef,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  type AnyStateNode,
+  createEmptyActor,
+} from 'xstate';
 
 /** What one pure transition asked for, in the runtime's words (design.md section 3). */
 export interface Asked {
@@ -91,4 +97,13 @@ export function dotted(value: unknown): string {
   return Object.entries(value ?? {})
     .map(([key, inner]) => `${key}.${dotted(inner)}`)
     .join(' & ');
+}
+
+/** All state nodes, the root first. */
+export function stateNodes(machine: AnyStateMachine): readonly AnyStateNode[] {
+  const below = (node: AnyStateNode): readonly AnyStateNode[] => [
+    node,
+    ...Object.values(node.states).flatMap(below),
+  ];
+  return below(machine.root);
 }
