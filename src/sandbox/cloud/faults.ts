@@ -1,0 +1,81 @@
+import { z } from 'zod';
+
+/** What a faulty call is answered with. */
+const faultAnswerSchema = z.discriminatedUnion('kind', [
+  /** A refusal in the API's form, with any code. */
+  z.object({
+    kind: z.literal('error'),
+    status: z.number().int().min(400).max(599),
+    code: z.string(),
+    message: z.string().default('Injected by the sandbox.'),
+  }),
+  /** The connection is reset. */
+  z.object({ kind: z.literal('reset') }),
+  /** Nothing ever comes: the caller's time-out has to end it. */
+  z.object({ kind: z.literal('noAnswer') }),
+  /** 502 with an HTML page, as from a proxy. */
+  z.object({ kind: z.literal('html') }),
+  /** The right answer, so many ms later. */
+  z.object({ kind: z.literal('delay'), ms: z.number().int().min(0).max(600_000) }),
+]);
+export type FaultAnswer = z.infer<typeof faultAnswerSchema>;
+
+/** A fault to inject, as tests give it. */
+export const faultSchema = z
+  .object({
+    /** An action's name, or `*`. */
+    action: z.string().min(1),
+    /** Only calls that name this instance. */
+    instanceId: z.string().optional(),
+    /** How many calls it hits; for ever if absent. */
+    count: z.number().int().min(1).optional(),
+    /** True: the call takes effect, and only its answer is lost. */
+    afterEffect: z.boolean().default(false),
+    answer: faultAnswerSchema,
+  })
+  .readonly();
+export type FaultSpec = z.input<typeof faultSchema>;
+export type Fault = z.output<typeof faultSchema> & { readonly id: string; readonly hits: number };
+
+/** The most faults at the same time: a test needs a handful. */
+const MOST_FAULTS = 1_000;
+
+/** The faults that are set. */
+export interface Faults {
+  /** @throws ZodError if it is not a fault */
+  add(spec: FaultSpec): Fault;
+  remove(id: string): boolean;
+  clear(): void;
+  all(): readonly Fault[];
+  /** The first fault that hits this call; it is counted, and gone when used up. */
+  take(action: string, instanceIds: readonly string[]): Fault | null;
+}
+
+export function createFaults(): Faults {
+  const faults = new Map<string, Fault>();
+  let given = 0;
+  return {
+    add(spec) {
+      if (faults.size >= MOST_FAULTS)
+        throw new Error(`There are ${MOST_FAULTS} faults already: remove some.`);
+      given += 1;
+      const fault = { ...faultSchema.parse(spec), id: `fault-${given}`, hits: 0 };
+      faults.set(fault.id, fault);
+      return fault;
+    },
+    remove: (id) => faults.delete(id),
+    clear: () => faults.clear(),
+    all: () => [...faults.values()],
+    take(action, instanceIds) {
+      for (const fault of faults.values()) {
+        if (fault.action !== '*' && fault.action !== action) continue;
+        if (fault.instanceId !== undefined && !instanceIds.includes(fault.instanceId)) continue;
+        const hits = fault.hits + 1;
+        if (fault.count !== undefined && hits >= fault.count) faults.delete(fault.id);
+        else faults.set(fault.id, { ...fault, hits });
+        return fault;
+      }
+      return null;
+    },
+  };
+}

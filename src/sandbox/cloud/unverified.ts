@@ -1,0 +1,150 @@
+import type { ApiErrorAnswer } from './api-error.ts';
+
+/**
+ * THE ONE PLACE for what is only remembered of the real cloud and was never checked against it: status codes, codes, small choices.
+ * Someone with an account can correct it here; nothing else in the sandbox guesses. What is documented stands where it is used.
+ */
+export const unverified = {
+  signatureMismatchRpc: (stringToSign: string): ApiErrorAnswer => ({
+    status: 400,
+    code: 'SignatureDoesNotMatch',
+    message: `Specified signature is not matched with our calculation. server string to sign is:${stringToSign}`,
+  }),
+  signatureMismatchAcs3: (stringToSign: string): ApiErrorAnswer => ({
+    status: 400,
+    code: 'SignatureDoesNotMatch',
+    message: `Specified signature does not match our calculation. server StringToSign is [${stringToSign}]`,
+  }),
+  incompleteSignature: {
+    status: 400,
+    code: 'IncompleteSignature',
+    message: 'The request signature does not conform to Aliyun standards.',
+  },
+  timestampExpired: {
+    status: 400,
+    code: 'InvalidTimeStamp.Expired',
+    message: 'Specified time stamp or date value is expired.',
+  },
+  timestampFormat: {
+    status: 400,
+    code: 'InvalidTimeStamp.Format',
+    message: 'Specified time stamp or date value is not well formatted.',
+  },
+  securityTokenExpired: {
+    status: 400,
+    code: 'InvalidSecurityToken.Expired',
+    message: 'Specified SecurityToken is expired.',
+  },
+  securityTokenMismatch: {
+    status: 400,
+    code: 'InvalidSecurityToken.MismatchWithAccessKey',
+    message: 'Specified SecurityToken mismatch with the AccessKey.',
+  },
+  unknownAction: {
+    status: 404,
+    code: 'InvalidAction.NotFound',
+    message: 'Specified api is not found, please check your url and method.',
+  },
+  unknownVersion: {
+    status: 404,
+    code: 'InvalidVersion',
+    message: 'Specified parameter Version is not valid.',
+  },
+  unknownRegion: {
+    status: 404,
+    code: 'InvalidRegionId.NotFound',
+    message: 'The specified RegionId does not exist.',
+  },
+  unknownZone: { status: 404, code: 'InvalidZoneId.NotFound', message: 'The specified zone does not exist.' },
+  bodyTooLarge: { status: 413, code: 'RequestEntityTooLarge', message: 'The request body is too large.' },
+  malformedIds: {
+    status: 400,
+    code: 'InvalidInstanceIds.Malformed',
+    message: 'The specified InstanceIds are not valid.',
+  },
+  wrongNextToken: {
+    status: 400,
+    code: 'InvalidParameter',
+    message: 'The specified parameter NextToken is not valid.',
+  },
+  malformedClientToken: {
+    status: 400,
+    code: 'InvalidParameter',
+    message: 'The specified parameter ClientToken is not valid: at most 64 ASCII characters.',
+  },
+  tokenMismatch: {
+    status: 400,
+    code: 'IdempotentParameterMismatch',
+    message: 'The specified parameter has changed while using an already used clientToken.',
+  },
+  tokenInFlight: {
+    status: 400,
+    code: 'LastTokenProcessing',
+    message: 'The last token request is processing.',
+  },
+  /** A new disk is being made: the instance can be neither started nor given another one. */
+  diskBusy: {
+    status: 403,
+    code: 'IncorrectDiskStatus',
+    message: 'The current disk status does not support this operation.',
+  },
+  dryRunPassed: {
+    status: 400,
+    code: 'DryRunOperation',
+    message: 'Request validation has been passed with DryRun flag set.',
+  },
+  reservedTagKey: {
+    status: 400,
+    code: 'InvalidTagKey.Malformed',
+    message: 'The specified Tag.n.Key is not valid.',
+  },
+  tooManyTags: {
+    status: 400,
+    code: 'NumberExceed.Tags',
+    message: 'The maximum number of tags is exceeded.',
+  },
+  tooManyResources: {
+    status: 400,
+    code: 'NumberExceed.ResourceIds',
+    message: 'The maximum number of resource ids is exceeded.',
+  },
+  malformedUserData: {
+    status: 400,
+    code: 'InvalidUserData.Base64FormatInvalid',
+    message: 'The specified UserData is not valid base64.',
+  },
+  unknownInvocation: {
+    status: 404,
+    code: 'InvalidInvokeId.NotFound',
+    message: 'The specified InvokeId does not exist.',
+  },
+  addressTaken: {
+    status: 403,
+    code: 'InvalidIPAddress.AlreadyUsed',
+    message: 'The specified IP address is already used.',
+  },
+  /** A reboot counts as a start: it moves StartTime. */
+  rebootMovesStartTime: true,
+  /** An account stops its instances in economical mode (and so may lose their stock) unless the call says KeepCharging. */
+  economicalByDefault: true,
+  /** `InstanceIds=[]` names no instance, rather than all. */
+  emptyIdsNameNone: true,
+  /** A soft reboot of an operating system that hangs is accepted, and does nothing. */
+  softRebootOfHungIsLost: true,
+  /** How a command ends when its instance goes down under it. */
+  interruptedCommand: { status: 'Failed', code: 'ExecutionInterrupted' },
+  /** Numbers of a system event's cycle states. */
+  cycleCodes: {
+    Scheduled: 24,
+    Executing: 16,
+    Executed: 32,
+    Inquiring: 40,
+    Canceled: 48,
+    Avoided: 64,
+    Failed: 80,
+  },
+  /** Refusals of the metadata service. */
+  metadata: { badTtl: 400, forwarded: 403, tokenMissing: 403, tokenWrong: 401 },
+  /** OSS: the clock of the client is off by more than 15 minutes. */
+  ossSkewStatus: 403,
+} as const;
