@@ -37,8 +37,8 @@ func run(address string) error {
 		return err
 	}
 	relative := strings.TrimPrefix(strings.TrimPrefix(address, root), "/")
-	// What `kubectl get nodes -o wide` shows; the version says that it is none.
-	testing.FakeRuntimeName, testing.FakeVersion = "containerd", "0.0.0-hollow"
+	// What `kubectl get nodes -o wide` shows. The version stays: the kubelet takes it for the API's and wants 0.1.0.
+	testing.FakeRuntimeName = "containerd-hollow"
 	runtime := fake.NewFakeRemoteRuntime()
 	// Through the working directory: the disk's own path may be too long for a socket.
 	if err := runtime.Start("unix:///proc/self/cwd/" + relative); err != nil {
