@@ -10,7 +10,9 @@ export interface World {
   readonly cloud: Cloud;
   readonly kubernetes: Kubernetes;
   readonly log: Log;
-  /** The newest observation of a Node object, or null. */
+  /** Resolves as soon as the cluster is seen: after a restart an effect may run before that. Rejects with the signal's reason. */
+  whenSighted(signal: AbortSignal): Promise<void>;
+  /** The newest observation of a Node object, or null. Means something only while the cluster is seen. */
   nodeFacts(name: string): NodeFacts | null;
   /** What the pool wants of an instance, per zone in the order of preference; the given zone first (safety 32). */
   instanceSpecs(request: {

@@ -44,7 +44,9 @@ export class Supervisor {
   #watch: { stop(): Promise<void> } | null = null;
   #view: KubernetesView = { nodes: new Map(), heartbeats: new Map() };
   #index: NodeIndex = indexNodes(this.#view);
-  #sight: Knowledge['sight'] = { state: 'blind', why: 'not looked at yet' };
+  /** Null until the first word of the watch: then nothing is known, but nothing was lost either. */
+  #sight: Knowledge['sight'] | null = null;
+  readonly #sightWaiters = new Set<() => void>();
   #cancelLook: (() => void) | null = null;
   #stopped = false;
 
@@ -120,7 +122,24 @@ export class Supervisor {
   }
 
   sight(): Knowledge['sight'] {
-    return this.#sight;
+    return this.#sight ?? { state: 'blind', why: 'not looked at yet' };
+  }
+
+  /** Resolves as soon as the cluster is seen; rejects with the signal's reason. */
+  whenSighted(signal: AbortSignal): Promise<void> {
+    if (this.#sight?.state === 'sighted') return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const seen = () => {
+        signal.removeEventListener('abort', aborted);
+        resolve();
+      };
+      const aborted = () => {
+        this.#sightWaiters.delete(seen);
+        reject(signal.reason);
+      };
+      this.#sightWaiters.add(seen);
+      signal.addEventListener('abort', aborted, { once: true });
+    });
   }
 
   nodeFacts(name: string): NodeFacts | null {
@@ -129,7 +148,7 @@ export class Supervisor {
 
   /** What is seen of a slot now; null before the first look at both sides. */
   seen(actor: NodeActor): Observation | null {
-    if (this.#sight.state === 'blind' || this.#cloud === null) return null;
+    if (this.#sight?.state !== 'sighted' || this.#cloud === null) return null;
     const { clock, config } = this.#parts;
     return observe(
       actor.context,
@@ -160,7 +179,7 @@ export class Supervisor {
       fleet: this.fleet,
       pools: this.#pools,
       pauses: this.pauses(),
-      sight: this.#sight,
+      sight: this.sight(),
       cloudUnseen: this.#cloud === null ? 'not asked yet' : this.#cloud.unseenBecause(),
       instances: this.#cloud?.view().instances ?? new Map<string, Instance>(),
       granted: this.desk.grantedSlots(),
@@ -187,12 +206,14 @@ export class Supervisor {
       log.warn('sight of the cluster is lost: no repair begins or escalates', { why });
       this.#sight = { state: 'blind', why };
       runtime.send(actorIds.supervisor, { type: 'SIGHT_LOST', at, why });
-    } else if (this.#sight.state === 'blind') {
+    } else if (this.#sight?.state !== 'sighted') {
       log.info('the cluster is seen', { nodes: this.#view.nodes.size });
       this.#sight = { state: 'sighted', since: at };
       runtime.send(actorIds.supervisor, { type: 'SIGHT_RETURNED', at });
       for (const id of runtime.ids())
         if (runtime.record(id)?.machine === 'storm') runtime.send(id, { type: 'SIGHT_RETURNED', at });
+      for (const seen of this.#sightWaiters) seen();
+      this.#sightWaiters.clear();
     }
     this.#lookSoon();
   }
@@ -208,7 +229,7 @@ export class Supervisor {
   /** One look at everything: finds slots, tells each actor what it does not know yet, counts storms. */
   #look(): void {
     const { runtime, clock, config } = this.#parts;
-    if (this.#stopped || this.#cloud === null) return;
+    if (this.#stopped || this.#cloud === null || this.#sight === null) return;
     const now = clock.now();
     if (this.#sight.state === 'sighted' && this.#cloud.view().askedAt > 0) this.#findSlots(now);
     const pauses = this.pauses();

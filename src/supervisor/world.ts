@@ -35,6 +35,7 @@ export function createWorld(parts: {
     cloud,
     kubernetes,
     log,
+    whenSighted: (signal) => supervisor().whenSighted(signal),
     nodeFacts: (name) => supervisor().nodeFacts(name),
     instanceSpecs({ pool: id, slot, zone }) {
       const pool = poolOf(id);

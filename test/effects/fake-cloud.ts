@@ -21,6 +21,7 @@ export class FakeCloud implements Cloud {
     output: `${this.boots.get(id) ?? 0}\n`,
   });
   readonly boots = new Map<string, number>();
+  now: () => number = () => 1;
   readonly #byToken = new Map<string, { readonly spec: string; readonly id: string }>();
   #next = 1;
 
@@ -75,7 +76,7 @@ export class FakeCloud implements Cloud {
   }
 
   async listInstances() {
-    return { instances: [...this.instances.values()], askedAt: 0 };
+    return { instances: [...this.instances.values()], askedAt: this.now() };
   }
   async findInstance(id: string) {
     return this.instances.get(id) ?? null;

@@ -80,6 +80,7 @@ export function stage(
     cloud,
     kubernetes,
     log: silentLog,
+    whenSighted: async () => {},
     nodeFacts: (node) => (node === name ? facts : null),
     instanceSpecs: () =>
       (over.zones ?? ['a']).map((zone) => ({

@@ -9,6 +9,7 @@ export function drainNode(world: World) {
     input: NodeEffects['drainNode']['input'],
     context: EffectContext,
   ): Promise<NodeEffects['drainNode']['output']> => {
+    await world.whenSighted(context.signal);
     const node = input.nodeName;
     const facts = node === null ? null : world.nodeFacts(node);
     if (node === null || facts === null) return { at: context.clock.now() };
