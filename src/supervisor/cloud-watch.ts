@@ -21,6 +21,8 @@ export interface CloudWatchOptions {
   readonly log: Log;
   /** Ids of the instances that the actors believe in: each one that a list lacks is asked for by itself. */
   known(): readonly string[];
+  /** Those of them with a node that is not well: only there can a repair of the cloud's own matter. */
+  troubled(): readonly string[];
   /** How long until the next look, in ms. */
   intervalMs(): number;
   changed(): void;
@@ -61,10 +63,8 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
       throw new Error(
         `the cloud knows none of the ${known.length} instances of this cluster: are the account and region right?`,
       );
-    const unwell = [...byId.values()].filter((each) => each.status !== 'Running').map((each) => each.id);
-    const repairing = await cloud.executingSystemEvents(
-      [...new Set([...known, ...unwell])].filter((id) => byId.has(id)),
-    );
+    const troubled = options.troubled().filter((id) => byId.has(id));
+    const repairing = troubled.length === 0 ? new Set<string>() : await cloud.executingSystemEvents(troubled);
     view = { instances: byId, gone, repairing, askedAt };
     slots = groupBySlot(instances);
     seenAt = clock.now();

@@ -65,7 +65,7 @@ const schema = z.strictObject({
     .strictObject({
       /** How often the cloud is asked for the cluster's instances, in ms: while all is well, and while something is not. */
       cloudPollMs: durationMs.default(10_000),
-      cloudPollBusyMs: durationMs.default(1_000),
+      cloudPollBusyMs: durationMs.default(2_000),
       /** A Ready node whose lease has been silent for this long counts as NotReady: then the node controller is not at work. */
       leaseSilentMs: durationMs.default(60_000),
       /** NotReady beyond this share of a pool (and more than `stormFloor` nodes) is a storm. */

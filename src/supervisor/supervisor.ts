@@ -72,6 +72,11 @@ export class Supervisor {
       log,
       cluster: config.cluster,
       known: () => this.fleet.all().flatMap(({ context }) => context.instanceId ?? []),
+      troubled: () =>
+        this.fleet
+          .all()
+          .filter(({ state }) => state !== 'healthy' && state !== 'retired')
+          .flatMap(({ context }) => context.instanceId ?? []),
       intervalMs: () =>
         this.fleet.isBusy() ? config.supervisor.cloudPollBusyMs : config.supervisor.cloudPollMs,
       changed: () => this.#lookSoon(),
@@ -193,7 +198,8 @@ export class Supervisor {
     if (after.machine === 'node') {
       const before = this.fleet.get(slotOf(after.id));
       const actor = this.fleet.update(after);
-      this.desk.settled(actor.context.slot);
+      // Only once the request's end is in the record does the record, and no longer the grant, say who holds a permit.
+      if (!after.effects.some(({ src }) => src === 'requestPermit')) this.desk.settled(actor.context.slot);
       if (before === undefined || before.state !== actor.state) this.#lookSoon();
     } else if (after.machine === 'supervisor') this.#lookSoon();
     this.desk.review();

@@ -1,0 +1,71 @@
+import { describe, expect, test } from '@jest/globals';
+import { Failure } from '../../src/failure.ts';
+import { silentLog } from '../../src/log.ts';
+import { createVirtualClock } from '../../src/runtime/virtual-clock.ts';
+import { watchCloud } from '../../src/supervisor/cloud-watch.ts';
+import { FakeCloud } from '../effects/fake-cloud.ts';
+
+function setUp(known: readonly string[]) {
+  const clock = createVirtualClock(1_000);
+  const cloud = new FakeCloud();
+  cloud.now = () => clock.now();
+  const start = () =>
+    watchCloud({
+      cloud,
+      clock,
+      log: silentLog,
+      cluster: 'test',
+      known: () => known,
+      troubled: () => [],
+      intervalMs: () => 10_000,
+      changed: () => {},
+    });
+  return { clock, cloud, start };
+}
+
+describe('watching the cloud', () => {
+  test('safety 3: what a list lacks is asked for by its id before it counts as gone', async () => {
+    const { clock, cloud, start } = setUp(['i-1', 'i-2']);
+    const lost = cloud.add();
+    cloud.add();
+    const whole = cloud.listInstances.bind(cloud);
+    cloud.listInstances = async () => {
+      const list = await whole();
+      return { ...list, instances: list.instances.filter(({ id }) => id !== lost.id) };
+    };
+    const watch = start();
+    await clock.advance(0);
+    expect([...watch.view().instances.keys()].sort()).toEqual(['i-1', 'i-2']);
+    expect(watch.view().gone.size).toBe(0);
+    cloud.instances.delete('i-1');
+    await clock.advance(10_000);
+    expect([...watch.view().gone]).toEqual(['i-1']);
+    await Promise.all([watch.stop(), clock.advance(0)]);
+  });
+
+  test('safety 3: a cloud that knows none of our instances is not believed: wrong credentials look like that', async () => {
+    const { clock, start } = setUp(['i-1', 'i-2', 'i-3']);
+    const watch = start();
+    await clock.advance(0);
+    expect(watch.view().gone.size).toBe(0);
+    expect(watch.unseenBecause()).toMatch(/knows none of the 3 instances/);
+    await Promise.all([watch.stop(), clock.advance(0)]);
+  });
+
+  test('a list that fails leaves the old view, which grows too old to act on', async () => {
+    const { clock, cloud, start } = setUp(['i-1']);
+    cloud.add();
+    const watch = start();
+    await clock.advance(0);
+    expect(watch.unseenBecause()).toBeNull();
+    cloud.listInstances = async () => {
+      throw new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'no answer came' });
+    };
+    await clock.advance(49_000);
+    expect(watch.view().instances.size).toBe(1);
+    expect(watch.unseenBecause()).toBeNull();
+    await clock.advance(10_000);
+    expect(watch.unseenBecause()).toMatch(/is 59 s old \(no answer came\)/);
+    await Promise.all([watch.stop(), clock.advance(0)]);
+  });
+});
