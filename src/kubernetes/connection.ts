@@ -102,12 +102,11 @@ export function connect(loaded: LoadedKubeconfig, clock: Clock): Connection {
     try {
       const auth = await unlessAborted(credentials(), signal);
       const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-        const headers = {
-          accept: 'application/json',
-          'user-agent': 'wdrip',
-          ...call.headers,
-          ...auth.headers,
-        };
+        // Without its length, the body of a DELETE would be taken for the connection's next request.
+        const length =
+          call.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(call.body)) };
+        const standing = { accept: 'application/json', 'user-agent': 'wdrip' };
+        const headers = { ...standing, ...call.headers, ...auth.headers, ...length };
         const request = transport.request(call.url, {
           method: call.method,
           agent: auth.agent,
