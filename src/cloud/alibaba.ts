@@ -20,13 +20,14 @@ export function createAlibabaCloud(options: AlibabaOptions): Cloud {
     listInstances: (cluster) => listInstances(reading, cluster),
     findInstance: (id) => findInstance(reading, id),
     executingSystemEvents: (ids) => executingSystemEvents(reading, ids),
-    reboot: (id, { force }) => reboot(reading, id, force),
-    start: (id) => start(reading, id),
-    stop: (id, { force }) => stop(reading, id, force),
-    setUserData: (id, userData) => setUserData(reading, id, userData),
-    replaceSystemDisk: (id, imageId, attempt) => replaceSystemDisk(reading, id, imageId, attempt),
-    deleteInstance: (id) => deleteInstance(reading, id),
-    runInstance: (spec, attempt) => runInstance(reading, spec, attempt),
+    reboot: (id, rebootOptions) => reboot(reading, id, rebootOptions),
+    start: (id, asking) => start(reading, id, asking),
+    stop: (id, stopOptions) => stop(reading, id, stopOptions),
+    setUserData: (id, userData, asking) => setUserData(reading, id, userData, asking),
+    replaceSystemDisk: (id, imageId, attempt, asking) =>
+      replaceSystemDisk(reading, id, imageId, attempt, asking),
+    deleteInstance: (id, asking) => deleteInstance(reading, id, asking),
+    runInstance: (spec, attempt, asking) => runInstance(reading, spec, attempt, asking),
     runCommand: (id, script, commandOptions) => runCommand(reading, id, script, commandOptions),
   };
 }

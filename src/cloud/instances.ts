@@ -17,7 +17,7 @@ const PAGE_SIZE = 100;
 
 /** A new instance exists before it is listed: seconds, by experience. It is looked for again this long, in ms, and this often. */
 const LISTED_WITHIN_MS = 10_000;
-const LOOK_AGAIN_MS = 500;
+const LOOK_AGAIN_MS = 250;
 
 const instanceAnswer = z
   .object({

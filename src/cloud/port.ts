@@ -47,6 +47,12 @@ export interface InstanceSpec {
   readonly userData: string;
 }
 
+/** What any changing call may be given besides. */
+export interface Asking {
+  /** Once it is aborted the call is not made (again) and nothing is waited for: the promise rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** The end of a command that Cloud Assistant was asked to run. */
 export type CommandResult =
   | { readonly outcome: 'exited'; readonly exitCode: number; readonly output: string }
@@ -63,19 +69,22 @@ export interface Cloud {
   /** Ids (of those given) on which the cloud is executing a SystemFailure event of its own now. */
   executingSystemEvents(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** `reboot` needs Running; by force it is a power cycle. No ClientToken: look first. Returns as soon as the cloud has taken it. */
-  reboot(id: string, options: { readonly force: boolean }): Promise<void>;
+  reboot(id: string, options: Asking & { readonly force: boolean }): Promise<void>;
   /** Needs Stopped. No ClientToken: look first. */
-  start(id: string): Promise<void>;
+  start(id: string, options?: Asking): Promise<void>;
   /** Needs Running. Keeps charging, so that its capacity is not lost. No ClientToken: look first. */
-  stop(id: string, options: { readonly force: boolean }): Promise<void>;
+  stop(id: string, options: Asking & { readonly force: boolean }): Promise<void>;
   /** Needs Stopped: the next first boot (after `replaceSystemDisk`) runs it. */
-  setUserData(id: string, userData: string): Promise<void>;
+  setUserData(id: string, userData: string, options?: Asking): Promise<void>;
   /** Needs Stopped. Returns the new disk's id; the instance stays Stopped. */
-  replaceSystemDisk(id: string, imageId: string, attempt: string): Promise<string>;
-  /** Deletes it in whatever state. One that does not exist is no error. No ClientToken: look first. */
-  deleteInstance(id: string): Promise<void>;
+  replaceSystemDisk(id: string, imageId: string, attempt: string, options?: Asking): Promise<string>;
+  /**
+   * Deletes it in whatever state. One that does not exist is no error. No ClientToken: look first. In a passing state (Pending, Starting,
+   * Stopping) the cloud refuses; that is waited out for a while, then told as `Busy`: ask again.
+   */
+  deleteInstance(id: string, options?: Asking): Promise<void>;
   /** Creates one instance and returns its id at once, while it is still Pending. */
-  runInstance(spec: InstanceSpec, attempt: string): Promise<string>;
+  runInstance(spec: InstanceSpec, attempt: string, options?: Asking): Promise<string>;
   /** Runs a shell script on the instance as root and waits for its end, at most `timeoutMs` plus the delivery time of a minute. */
   runCommand(
     id: string,

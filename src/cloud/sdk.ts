@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Failure } from '../failure.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { ecs as ecsModule } from './ecs-module.ts';
@@ -48,6 +49,8 @@ export interface Call<T> {
   send(client: EcsClient, ecs: Ecs): Promise<{ readonly body?: unknown }>;
   /** What the answer's body must be. */
   readonly answer: z.ZodType<T>;
+  /** Reads a failure anew where this action means something else by it. */
+  readonly reread?: (failure: Failure) => Failure;
 }
 
 /** Makes a call as the retry policy says. Rejects with `Failure`, or with the signal's reason once it is aborted. */
@@ -75,7 +78,8 @@ export function createCaller(options: AlibabaOptions): Caller {
       loaded ??= load(options);
       const { ecs, client } = await loaded;
       const response = await call.send(client, ecs).catch((caught: unknown) => {
-        throw failureOf(caught, call.action, scrub);
+        const failure = failureOf(caught, call.action, scrub);
+        throw call.reread?.(failure) ?? failure;
       });
       const parsed = call.answer.safeParse(response.body);
       if (parsed.success) return parsed.data;

@@ -84,7 +84,7 @@ test('user data over 16 KB, or an attempt that is no ClientToken, is our mistake
 
 test('a stop keeps its capacity', async () => {
   const reading = fakeReading(() => ({}));
-  await stop(reading, 'i-1', true);
+  await stop(reading, 'i-1', { force: true });
   expect(reading.sent[0]?.fields).toEqual({
     instanceId: 'i-1',
     forceStop: true,
