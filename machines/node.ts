@@ -277,18 +277,14 @@ const ladder = setup({
       event.type === 'xstate.done.actor.restartKubelet' && event.output.agentSilent,
   },
   actions: {
-    noteReady: assign(({ context, event }) =>
-      event.type === 'NODE_READY' && isFresh(context, event)
-        ? { ready: true, objectMissing: false, reason: null }
-        : {},
-    ),
+    noteReady: assign({ ready: true, objectMissing: false, reason: null }),
     noteNotReady: assign(({ event }) =>
       event.type === 'NODE_NOT_READY'
         ? { ready: false, objectMissing: event.objectMissing, reason: event.reason }
         : {},
     ),
     noteInstance: assign(({ context, event }) =>
-      event.type === 'INSTANCE_CHANGED' && isFresh(context, event)
+      event.type === 'INSTANCE_CHANGED'
         ? {
             instance: event.instance,
             cloudRepairing: event.cloudRepairing,
@@ -444,10 +440,11 @@ const awaitingReady = (wait: 'kubeletWait' | 'rebootWait' | 'resetWait' | 'repla
     always: { guard: 'isReady', target: '#node.recovering' },
     after: { [wait]: { target: '#node.repairing.choosing' } },
     on: {
-      INSTANCE_CHANGED: [
-        { guard: 'instanceFailedUnderUs', target: '#node.repairing.choosing', actions: 'noteInstance' },
-        { actions: 'noteInstance' },
-      ],
+      INSTANCE_CHANGED: {
+        guard: 'instanceFailedUnderUs',
+        target: '#node.repairing.choosing',
+        actions: 'noteInstance',
+      },
       SIGHT_RETURNED: {
         target: 'awaitingReady',
         reenter: true,
@@ -502,9 +499,10 @@ export const nodeMachine = ladder.createMachine({
     policy: input.policy,
   }),
   on: {
-    NODE_READY: { actions: 'noteReady' },
+    // What is stale or says nothing new is ignored: it makes no record.
+    NODE_READY: { guard: 'isNews', actions: 'noteReady' },
     NODE_NOT_READY: { guard: 'isNews', actions: 'noteNotReady' },
-    INSTANCE_CHANGED: { actions: 'noteInstance' },
+    INSTANCE_CHANGED: { guard: 'changesWhatToDo', actions: 'noteInstance' },
     SLOT_FILLED: {
       guard: 'isAnotherInstance',
       target: '.joining',
@@ -531,10 +529,7 @@ export const nodeMachine = ladder.createMachine({
       always: onceReady,
       after: { joining: { target: 'suspect' } },
       on: {
-        INSTANCE_CHANGED: [
-          { guard: 'instanceFailedUnderUs', target: 'suspect', actions: 'noteInstance' },
-          { actions: 'noteInstance' },
-        ],
+        INSTANCE_CHANGED: { guard: 'instanceFailedUnderUs', target: 'suspect', actions: 'noteInstance' },
       },
     },
     healthy: {
@@ -553,16 +548,15 @@ export const nodeMachine = ladder.createMachine({
     awaitingCloud: {
       description: 'The cloud is repairing or moving the instance itself: wait for that, within a bound.',
       initial: 'working',
-      on: { NODE_READY: { guard: 'isNews', target: 'recovering', actions: 'noteReady' } },
       states: {
         working: {
           description: 'The cloud is at work.',
           after: { cloudWait: { target: '#node.repairing', actions: 'stopWaitingForCloud' } },
           on: {
+            NODE_READY: { guard: 'isNews', target: '#node.recovering', actions: 'noteReady' },
             INSTANCE_CHANGED: [
               { guard: 'cloudBroughtItUp', target: 'awaitingReady', actions: 'noteInstance' },
               { guard: 'cloudIsDone', target: '#node.repairing', actions: 'noteInstance' },
-              { actions: 'noteInstance' },
             ],
           },
         },

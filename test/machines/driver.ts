@@ -96,7 +96,22 @@ export function driveNode(changes: Partial<NodeInput> = {}) {
     running: (): ReadonlyMap<string, unknown> => running,
     deadlines: (): ReadonlyMap<string, number> => deadlines,
     history: (): readonly Happened[] => history,
+    snapshot: () => snapshot,
     send: (event: NodeEvent) => send(event),
+    /** Any event, as the runtime would take it: a deadline only if it is armed, an end only of an effect that runs. False if not. */
+    take(event: { readonly type: string }): boolean {
+      const { type } = event;
+      if (type.startsWith('xstate.after.')) {
+        const due = deadlines.get(type);
+        if (due === undefined) return false;
+        deadlines.delete(type);
+        now = Math.max(now, due);
+      } else if (type.startsWith('xstate.') && !running.delete(type.split('.').slice(3).join('.'))) {
+        return false;
+      }
+      send(event);
+      return true;
+    },
     /** Time passes: whatever is due meanwhile fires at its own time. */
     advance(ms: number): void {
       const until = now + ms;

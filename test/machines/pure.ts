@@ -107,3 +107,14 @@ export function stateNodes(machine: AnyStateMachine): readonly AnyStateNode[] {
   ];
   return below(machine.root);
 }
+
+/** The snapshots that one event leads through: after its own transition, and after each eventless one. */
+export function microsteps(
+  machine: AnyStateMachine,
+  before: AnyMachineSnapshot,
+  event: { readonly type: string },
+): readonly AnyMachineSnapshot[] {
+  const steps: readonly AnyMachineSnapshot[] = machine.microstep(before, event, scope);
+  collected.length = 0;
+  return steps;
+}
