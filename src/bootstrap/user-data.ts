@@ -13,9 +13,8 @@ export interface UserDataSettings extends BundleReference {
 
 /** The least of the limits that apply: 32 KB today, 16 KB in the older documents and in ROS templates. */
 export const MAX_USER_DATA_BYTES = 16 * 1024;
-/** Tries to fetch the bundle, and the rest between them in s: ten minutes, for a role can take a while to be attached. */
-const FETCH_TRIES = 300;
-const FETCH_REST_SECONDS = 2;
+/** How long the bundle is tried to be fetched: a role can take minutes to be attached to a new instance. */
+const FETCH_LIMIT = '10m';
 
 /**
  * The script that a new instance runs at its first boot: it fetches its role's bundle with the credentials of its RAM role, checks the
@@ -34,20 +33,9 @@ root="\${WDRIP_ROOT:-}"
 work="$root/var/lib/wdrip"
 mkdir -p "$work"
 
-# With the credentials of the instance's RAM role, from the metadata service. The hash is checked by it.
-fetch() {
-  wdrip-node fetch --region '${region}' --bucket '${bucket}' --endpoint '${endpoint}' \\
-    --key '${key}' --sha256 '${sha256}' --out "$work/bundle.tar.gz"
-}
-tries=0
-until fetch; do
-  tries=$((tries + 1))
-  if [ "$tries" -ge ${FETCH_TRIES} ]; then
-    echo "oss://${bucket}/${key} could not be fetched in $tries tries: this instance does not join" >&2
-    exit 1
-  fi
-  sleep ${FETCH_REST_SECONDS}
-done
+# With the credentials of the instance's RAM role, from the metadata service. It tries again by itself, and checks the hash.
+wdrip-node fetch --limit ${FETCH_LIMIT} --region '${region}' --bucket '${bucket}' --endpoint '${endpoint}' \\
+  --key '${key}' --sha256 '${sha256}' --out "$work/bundle.tar.gz"
 
 umask 022
 tar -xzf "$work/bundle.tar.gz" --no-same-owner -C "$root/"

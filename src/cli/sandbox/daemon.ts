@@ -1,0 +1,47 @@
+import { Command, Option } from 'commander';
+import { createLog } from '../../log.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { systemRandom } from '../../runtime/random.ts';
+import { startDaemon } from '../../sandbox/daemon.ts';
+import { starter } from '../../sandbox/daemon-process.ts';
+import { programsIn } from '../../sandbox/host/programs-dir.ts';
+import { untilSignalled } from '../until-signalled.ts';
+import { dirOption } from './options.ts';
+
+/** `wdrip sandbox daemon`: what `up` starts. Hidden: it is of no use alone. */
+export function daemonCommand(): Command {
+  return new Command('daemon')
+    .description("the sandbox's own process")
+    .addOption(dirOption())
+    .requiredOption('--cluster <name>')
+    .requiredOption('--tools <folder>', 'where every program of an instance is')
+    .addOption(new Option('--timings <speed>').choices(['fast', 'real']).default('fast'))
+    .action(async (options: { dir: string; cluster: string; tools: string; timings: 'fast' | 'real' }) => {
+      const log = createLog({ format: 'people' });
+      const signalled: Promise<string> = untilSignalled();
+      const upper = starter();
+      let up = false;
+      // Whoever started it is killed before the cluster is up: then nobody would ever look after it.
+      const orphaned = new Promise<string>((settle) => {
+        upper.onGone(() => {
+          if (!up) settle('whoever started it is gone');
+        });
+      });
+      const daemon = await startDaemon({
+        ...options,
+        programs: programsIn(options.tools),
+        clock: systemClock(),
+        random: systemRandom,
+        log,
+      });
+      upper.onUp(() => {
+        up = true;
+        void daemon.markUp().then(() => upper.say('marked'));
+      });
+      upper.say('open');
+      log.info('closing the sandbox', { why: await Promise.race([signalled, orphaned]) });
+      await daemon.close();
+      // A connection that is still open would keep the process, and whoever takes the sandbox down waits for its end.
+      process.exit(0);
+    });
+}

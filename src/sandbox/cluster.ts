@@ -1,0 +1,89 @@
+import { stringify } from 'yaml';
+import type { ClusterSpec, InstanceTemplate } from '../bootstrap/cluster-spec.ts';
+import { catalogOf } from './cloud/catalog.ts';
+import { roleName } from './daemon.ts';
+import type { SandboxPaths } from './dir.ts';
+import type { SandboxState } from './state.ts';
+
+/** The sandbox's region and its zones: as many as `createCloud` makes by itself. */
+const ZONE_LETTERS = ['h', 'i', 'j'] as const;
+/** The first instances of the control plane get these addresses: its certificates must be valid for them before they exist. */
+const CONTROL_PLANE_ADDRESSES = Array.from({ length: 9 }, (_, index) => `127.0.1.${index + 1}`);
+/** A common size. Nothing in the sandbox enforces it. */
+const INSTANCE_TYPE = 'ecs.c7.xlarge';
+const SYSTEM_DISK = { sizeGiB: 40, category: 'cloud_essd' } as const;
+/** The one pool. */
+const POOL = 'workers';
+
+/** What a sandbox's cluster is to look like. */
+export interface SandboxClusterSettings {
+  readonly workers: number;
+  readonly nodeGraceSeconds: number;
+  /** Changes to machines/policy.ts for the pool, as they go into the supervisor's configuration. */
+  readonly policy: Readonly<Record<string, number>>;
+}
+
+/** The cluster that `wdrip sandbox up` creates: one control-plane node, and a pool of workers over three zones. */
+export function sandboxClusterSpec(state: SandboxState, settings: SandboxClusterSettings): ClusterSpec {
+  const { cluster, region, bucket, objectsEndpoint } = state;
+  return {
+    cluster,
+    objects: { region, bucket, endpoint: objectsEndpoint },
+    network: { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', domain: 'cluster.local' },
+    sans: CONTROL_PLANE_ADDRESSES,
+    nodeGraceSeconds: settings.nodeGraceSeconds,
+    // Loopback addresses may stand in no Endpoints object.
+    endpointReconciler: 'none',
+    controlPlane: template(state, 'control-plane'),
+    pools: [{ ...template(state, 'worker'), id: POOL, replicas: settings.workers }],
+  };
+}
+
+/** The configuration with which `wdrip supervise` looks after the sandbox's cluster. YAML; holds keys. */
+export function superviseConfiguration(
+  paths: SandboxPaths,
+  state: SandboxState,
+  settings: SandboxClusterSettings,
+): string {
+  const { accessKeyId, accessKeySecret, region, bucket } = state;
+  const keys = { accessKeyId, accessKeySecret };
+  return stringify(
+    {
+      cluster: state.cluster,
+      kubeconfig: paths.kubeconfig,
+      material: paths.material,
+      store: paths.store,
+      cloud: { endpoint: state.cloudEndpoint, protocol: 'http', region, ...keys },
+      objects: { endpoint: state.objectsEndpoint, region, bucket, sldEnable: true, ...keys },
+      pools: [
+        {
+          id: POOL,
+          replicas: settings.workers,
+          ...template(state, 'worker'),
+          policy: settings.policy,
+        },
+      ],
+    },
+    { lineWidth: 0 },
+  );
+}
+
+function template(state: SandboxState, role: 'control-plane' | 'worker'): InstanceTemplate {
+  const zones = ZONE_LETTERS.map((letter) => `${state.region}-${letter}`);
+  const catalog = catalogOf(state.region, zones);
+  return {
+    zones,
+    imageId: first(catalog.imageIds, 'image'),
+    instanceType: INSTANCE_TYPE,
+    securityGroupId: first(catalog.securityGroupIds, 'security group'),
+    vSwitchId: Object.fromEntries(catalog.vSwitches.map(({ id, zone }) => [zone, id])),
+    ramRole: roleName(state.cluster, role),
+    systemDisk: SYSTEM_DISK,
+  };
+}
+
+function first(values: readonly string[], what: string): string {
+  const [value] = values;
+  if (value === undefined) throw new Error(`the sandbox's catalogue has no ${what}`);
+  return value;
+}
