@@ -23,7 +23,7 @@ export type FaultAnswer = z.infer<typeof faultAnswerSchema>;
 /** A fault to inject, as tests give it. */
 export const faultSchema = z
   .object({
-    /** An action's name, or `*`. */
+    /** An action's name, or `*` for every one; of object storage it is `oss:PutObject` and so on, or `oss:*`. */
     action: z.string().min(1),
     /** Only calls that name this instance. */
     instanceId: z.string().optional(),
@@ -68,7 +68,7 @@ export function createFaults(): Faults {
     all: () => [...faults.values()],
     take(action, instanceIds) {
       for (const fault of faults.values()) {
-        if (fault.action !== '*' && fault.action !== action) continue;
+        if (!concerns(fault.action, action)) continue;
         if (fault.instanceId !== undefined && !instanceIds.includes(fault.instanceId)) continue;
         const hits = fault.hits + 1;
         if (fault.count !== undefined && hits >= fault.count) faults.delete(fault.id);
@@ -78,4 +78,9 @@ export function createFaults(): Faults {
       return null;
     },
   };
+}
+
+function concerns(pattern: string, action: string): boolean {
+  if (pattern === 'oss:*') return action.startsWith('oss:');
+  return pattern === '*' ? !action.startsWith('oss:') : pattern === action;
 }

@@ -1,6 +1,9 @@
 import type { SandboxCloud } from './cloud.ts';
+import type { Listening } from './http/listen.ts';
 import { serveMetadata } from './http/metadata.ts';
+import { serveObjects } from './http/objects.ts';
 import { serveOpenApi } from './http/openapi.ts';
+import { openObjectStore } from './objects/object-store.ts';
 
 /** Where to listen; a port of 0 is any free one. */
 export interface ServerSettings {
@@ -13,6 +16,8 @@ export interface ServerSettings {
 export interface CloudServers {
   /** `127.0.0.1:PORT`, for all OpenAPI products (protocol HTTP), and for `/_sandbox/…`. */
   readonly ecsEndpoint: string;
+  /** `http://localhost:PORT`: with it clients put the bucket into the path (ali-oss: `sldEnable`). Virtual hosts work too. */
+  readonly ossEndpoint: string;
   /** Base URL of an instance's metadata service. */
   metadataUrl(instanceId: string): string;
   readonly adminToken: string;
@@ -24,23 +29,43 @@ export interface CloudServers {
 
 const ADDRESS = '127.0.0.1';
 
-/** Puts the cloud on the wire. From then on instances are told where their metadata service is. */
+/**
+ * Puts the cloud on the wire. From then on instances are told where their metadata service is.
+ * @throws Error if a port can't be had; nothing listens then
+ */
 export async function startCloudServers(
   cloud: SandboxCloud,
   settings: ServerSettings = {},
 ): Promise<CloudServers> {
-  const openApi = await serveOpenApi(cloud, ADDRESS, settings.ecsPort ?? 0);
-  const metadata = await serveMetadata(cloud, ADDRESS, settings.metadataPort ?? 0);
-  const metadataUrl = (instanceId: string) => `http://${ADDRESS}:${metadata.port}/${instanceId}`;
-  cloud.world.metadataUrl = metadataUrl;
-  return {
-    ecsEndpoint: `${ADDRESS}:${openApi.port}`,
-    metadataUrl,
-    adminToken: cloud.adminToken,
-    accessKeyId: cloud.accessKeyId,
-    accessKeySecret: cloud.accessKeySecret,
-    async close() {
-      await Promise.all([openApi.close(), metadata.close()]);
-    },
+  const { clock, random } = cloud.world;
+  const store = await openObjectStore({ directory: cloud.objectsDirectory, clock, random });
+  const started: Listening[] = [];
+  const close = async () => {
+    await Promise.all(started.map((server) => server.close()));
   };
+  const start = async (server: Promise<Listening>) => {
+    const listening = await server;
+    started.push(listening);
+    return listening.port;
+  };
+  try {
+    const openApi = await start(serveOpenApi(cloud, ADDRESS, settings.ecsPort ?? 0));
+    const objects = await start(serveObjects(cloud, store, ADDRESS, settings.ossPort ?? 0));
+    const metadata = await start(serveMetadata(cloud, ADDRESS, settings.metadataPort ?? 0));
+    const metadataUrl = (instanceId: string) => `http://${ADDRESS}:${metadata}/${instanceId}`;
+    cloud.world.metadataUrl = metadataUrl;
+    const { adminToken, accessKeyId, accessKeySecret } = cloud;
+    return {
+      ecsEndpoint: `${ADDRESS}:${openApi}`,
+      ossEndpoint: `http://localhost:${objects}`,
+      metadataUrl,
+      adminToken,
+      accessKeyId,
+      accessKeySecret,
+      close,
+    };
+  } catch (caught) {
+    await close();
+    throw caught;
+  }
 }

@@ -145,6 +145,38 @@ export const unverified = {
   },
   /** Refusals of the metadata service. */
   metadata: { badTtl: 400, forwarded: 403, tokenMissing: 403, tokenWrong: 401 },
-  /** OSS: the clock of the client is off by more than 15 minutes. */
-  ossSkewStatus: 403,
+  /** Object storage: refusals whose status or code nobody has seen. */
+  oss: {
+    skewed: {
+      status: 403,
+      code: 'RequestTimeTooSkewed',
+      message: 'The difference between the request time and the current time is too large.',
+    },
+    badToken: {
+      status: 403,
+      code: 'InvalidSecurityToken',
+      message: 'The security token you provided is invalid.',
+    },
+    expiredToken: {
+      status: 403,
+      code: 'SecurityTokenExpired',
+      message: 'The security token you provided has expired.',
+    },
+    expiredUrl: { status: 403, code: 'AccessDenied', message: 'Request has expired.' },
+    malformed: {
+      status: 403,
+      code: 'AccessDenied',
+      message: 'The request is not signed in a way that is known here.',
+    },
+    badRegion: {
+      status: 400,
+      code: 'InvalidArgument',
+      message: 'Invalid signing region in Authorization header.',
+    },
+    badRange: {
+      status: 416,
+      code: 'InvalidRange',
+      message: 'The requested range cannot be satisfied.',
+    },
+  },
 } as const;
