@@ -1,3 +1,4 @@
+import type { Failure } from '../failure.ts';
 import type { ActorRecord, Json } from './record.ts';
 import type { RegisteredMachine } from './step.ts';
 import type { ActorEvent } from './types.ts';
@@ -12,7 +13,7 @@ export type Mail =
       readonly attempt: string;
       readonly progress: Json;
       /** Told when the progress is durable, or why it can't be. */
-      readonly done: (failure?: unknown) => void;
+      readonly done: (failure?: Failure) => void;
     };
 
 /** An actor in memory. A quiet one is its record and little else: there are 100,000 of them. */

@@ -12,11 +12,11 @@ export interface Batch {
   readonly records: Map<Actor, ActorRecord | null>;
   readonly transitions: Transition[];
   /** Called when the batch is durable, after the effects and deadlines are released. */
-  readonly then: (() => void)[];
+  readonly whenDurable: (() => void)[];
 }
 
 export function newBatch(): Batch {
-  return { records: new Map(), transitions: [], then: [] };
+  return { records: new Map(), transitions: [], whenDurable: [] };
 }
 
 export function writesOf(batch: Batch): StoreWrite[] {

@@ -61,7 +61,10 @@ export function createCommitter({ store, clock, log, onDurable, onGivenUp }: Com
   function failed(batch: Batch, caught: unknown): void {
     stalled = toFailure(caught);
     lastFailure = caught;
-    if (givingUp) return onGivenUp(caught);
+    if (givingUp) {
+      onGivenUp(caught);
+      return;
+    }
     log('error', `the store takes no writes, nothing new is begun: ${stalled.message}`, {
       code: stalled.code,
       retryMs,
@@ -71,7 +74,7 @@ export function createCommitter({ store, clock, log, onDurable, onGivenUp }: Com
   }
 
   function flush(): void {
-    if (flying || (open.records.size === 0 && open.then.length === 0)) return;
+    if (flying || (open.records.size === 0 && open.whenDurable.length === 0)) return;
     flying = open;
     open = newBatch();
     commit(flying);
@@ -82,7 +85,7 @@ export function createCommitter({ store, clock, log, onDurable, onGivenUp }: Com
       return open;
     },
     get isIdle() {
-      return !flying && open.records.size === 0 && open.then.length === 0;
+      return !flying && open.records.size === 0 && open.whenDurable.length === 0;
     },
     get stalled() {
       return stalled;

@@ -65,14 +65,14 @@ function checkInvokes(
 function checkAction(action: unknown, machine: AnyStateMachine, say: (what: string) => void): void {
   const name = nameOf(action);
   const resolved: unknown = name === undefined ? action : pick(machine.implementations.actions, name);
-  if (resolved === undefined) return say(`unknown action ${name}`);
   const type = pick(resolved, 'type');
-  if (!SUPPORTED_ACTIONS.has(type)) {
-    return say(
+  if (resolved === undefined) {
+    say(`unknown action ${name}`);
+  } else if (!SUPPORTED_ACTIONS.has(type)) {
+    say(
       `action ${name ?? String(type)} acts by itself: only assign, raise, cancel, spawnChild and stopChild`,
     );
-  }
-  if (type === 'xstate.raise' && pick(resolved, 'delay') !== undefined) {
+  } else if (type === 'xstate.raise' && pick(resolved, 'delay') !== undefined) {
     say(`action ${name ?? 'raise'} raises with a delay: declare the wait with after`);
   }
 }

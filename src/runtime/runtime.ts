@@ -1,15 +1,17 @@
 import { hash } from 'node:crypto';
-import { Failure, toFailure } from '../failure.ts';
+import { toFailure } from '../failure.ts';
+import { without } from './actions.ts';
 import { type Actor, type Mail, newActor } from './actor.ts';
 import type { Batch } from './batch.ts';
 import { createCommitter } from './committer.ts';
 import { createDeadlines } from './deadlines.ts';
 import { createQueue } from './queue.ts';
 import { systemRandom } from './random.ts';
-import type { ActorRecord, EffectRecord, Json } from './record.ts';
+import type { ActorRecord, Json } from './record.ts';
 import { faultsOf } from './registration.ts';
 import { restoreRecords } from './restore.ts';
-import { firstStep, nextStep, type RegisteredMachine, registerMachine, type Step, without } from './step.ts';
+import { attemptIsOver, createRunningEffects, refusal } from './running.ts';
+import { firstStep, nextStep, type RegisteredMachine, registerMachine, type Step } from './step.ts';
 import type { ActorEvent, Runtime, RuntimeOptions, SendResult, Transition } from './types.ts';
 
 /** Events of one actor that may wait. Ours hear of changes only, so that more than a few means that something is wrong. */
@@ -57,6 +59,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     isCurrent: ({ owner, id, due }) => owner.state === 'alive' && owner.record.deadlines[id] === due,
     fire: ({ owner, id, due }) => post(owner, { kind: 'due', id, due }),
   });
+
+  const running = createRunningEffects({ effects, clock, post, isOpen: () => phase === 'running' });
 
   /** Puts mail into a mailbox and sees to it that it is taken out. */
   function post(actor: Actor, mail: Mail): void {
@@ -113,28 +117,29 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     const { record } = actor;
     switch (mail.kind) {
       case 'event':
-        return stepWith(actor, mail.event, record);
+        stepWith(actor, mail.event, record);
+        break;
       case 'due':
         // The actor may have called it off, or waited anew, since it fired.
-        if (record.deadlines[mail.id] !== mail.due) return;
-        return stepWith(
-          actor,
-          { type: mail.id },
-          { ...record, deadlines: without(record.deadlines, mail.id) },
-        );
+        if (record.deadlines[mail.id] !== mail.due) break;
+        stepWith(actor, { type: mail.id }, { ...record, deadlines: without(record.deadlines, mail.id) });
+        break;
       case 'end': {
         const left = record.effects.filter((effect) => effect.attempt !== mail.attempt);
-        if (left.length === record.effects.length) return;
-        return stepWith(actor, mail.event, { ...record, effects: left });
+        if (left.length < record.effects.length) stepWith(actor, mail.event, { ...record, effects: left });
+        break;
       }
       case 'checkpoint': {
         const { attempt, progress, done } = mail;
-        if (!record.effects.some((effect) => effect.attempt === attempt)) return done(attemptIsOver(attempt));
-        const next = record.effects.map((effect) =>
+        if (!record.effects.some((effect) => effect.attempt === attempt)) {
+          done(attemptIsOver(attempt));
+          break;
+        }
+        const reached = record.effects.map((effect) =>
           effect.attempt === attempt ? { ...effect, progress } : effect,
         );
-        put(actor, { ...record, effects: next });
-        committer.open.then.push(() => done());
+        put(actor, { ...record, effects: reached });
+        committer.open.whenDurable.push(() => done());
       }
     }
   }
@@ -169,10 +174,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   function create(id: string, name: string, input: Json): { actor: Actor; step: Step; at: number } {
     const machine = machines.get(name);
-    if (!machine) throw misuse('UnknownMachine', `actor ${id}: there is no machine ${name}`);
+    if (!machine) throw refusal('UnknownMachine', `actor ${id}: there is no machine ${name}`);
     const bytes = Buffer.byteLength(id);
     if (bytes === 0 || bytes > LONGEST_ID) {
-      throw misuse('BadActorId', `an actor's id has 1 to ${LONGEST_ID} bytes, this one has ${bytes}`);
+      throw refusal('BadActorId', `an actor's id has 1 to ${LONGEST_ID} bytes, this one has ${bytes}`);
     }
     const using = tools();
     const step = firstStep(machine, id, input, using);
@@ -187,7 +192,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       actor: actor.id,
       machine: actor.machine.name,
     });
-    abortEffects(actor, misuse('Quarantined', `actor ${actor.id} is quarantined`));
+    running.abortAll(actor, refusal('Quarantined', `actor ${actor.id} is quarantined`));
   }
 
   /** The batch is durable: what waited for that may happen now. */
@@ -202,10 +207,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
           if (before?.deadlines[id] !== due) deadlines.arm(actor, id, due);
         }
       }
-      if (record.effects !== before?.effects) reconcileEffects(actor, record.effects);
+      if (record.effects !== before?.effects) running.reconcile(actor, record.effects);
     }
     deadlines.settle();
-    for (const then of batch.then) then();
+    for (const tellWaiter of batch.whenDurable) tellWaiter();
   }
 
   function tell(transition: Transition): void {
@@ -216,60 +221,6 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         log('error', `a listener failed: ${toFailure(caught).message}`, { actor: transition.actor });
       }
     }
-  }
-
-  function reconcileEffects(actor: Actor, wanted: readonly EffectRecord[]): void {
-    for (const [id, controller] of actor.running ?? []) {
-      if (wanted.some((effect) => effect.attempt === id)) continue;
-      actor.running?.delete(id);
-      controller.abort(attemptIsOver(id));
-    }
-    if (actor.running?.size === 0) actor.running = null;
-    for (const effect of wanted) if (!actor.running?.has(effect.attempt)) startEffect(actor, effect);
-  }
-
-  function startEffect(actor: Actor, record: EffectRecord): void {
-    const run = effects[record.src];
-    if (phase !== 'running') return;
-    const controller = new AbortController();
-    actor.running ??= new Map();
-    actor.running.set(record.attempt, controller);
-    const end = (event: ActorEvent) => {
-      if (controller.signal.aborted || phase !== 'running') return;
-      actor.running?.delete(record.attempt);
-      if (actor.running?.size === 0) actor.running = null;
-      post(actor, { kind: 'end', attempt: record.attempt, event });
-    };
-    const { id } = record;
-    const fail = (caught: unknown) => {
-      const { kind, code, message } = toFailure(caught);
-      end({ type: `xstate.error.actor.${id}`, error: { kind, code, message }, actorId: id });
-    };
-    if (!run) return fail(misuse('UnknownEffect', `there is no effect ${record.src}`));
-    const checkpoint = (progress: Json) =>
-      new Promise<void>((resolve, reject) => {
-        if (controller.signal.aborted) return reject(controller.signal.reason);
-        const done = (failure?: unknown) => (failure === undefined ? resolve() : reject(failure));
-        post(actor, { kind: 'checkpoint', attempt: record.attempt, progress, done });
-      });
-    const context = {
-      actor: actor.id,
-      attempt: record.attempt,
-      signal: controller.signal,
-      clock,
-      progress: record.progress,
-      checkpoint,
-    };
-    // In a promise of its own, so that one that throws at once is no different from one that rejects.
-    new Promise<Json>((resolve) => resolve(run(record.input, context))).then(
-      (output) => end({ type: `xstate.done.actor.${id}`, output: output ?? null, actorId: id }),
-      fail,
-    );
-  }
-
-  function abortEffects(actor: Actor, why: Failure): void {
-    for (const controller of actor.running?.values() ?? []) controller.abort(why);
-    actor.running = null;
   }
 
   function idle(): Promise<void> {
@@ -294,16 +245,16 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   return {
     async start() {
-      if (phase !== 'new') throw misuse('AlreadyStarted', 'a runtime is started once');
+      if (phase !== 'new') throw refusal('AlreadyStarted', 'a runtime is started once');
       const restored = await restoreRecords(store, machines, clock.now());
       phase = 'running';
-      let [waits, running] = [0, 0];
+      let [waits, unended] = [0, 0];
       for (const found of restored.actors) restart(found);
       for (const { record } of restored.actors) {
         waits += Object.keys(record.deadlines).length;
-        running += record.effects.length;
+        unended += record.effects.length;
         const actor = actors.get(record.id);
-        if (actor && record.effects.length > 0) reconcileEffects(actor, record.effects);
+        if (actor && record.effects.length > 0) running.reconcile(actor, record.effects);
       }
       deadlines.settle();
       for (const { actor: id, why } of restored.setAside) {
@@ -313,14 +264,14 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       }
       pump();
       const { migrated, setAside } = restored;
-      return { actors: restored.actors.length, deadlines: waits, effects: running, migrated, setAside };
+      return { actors: restored.actors.length, deadlines: waits, effects: unended, migrated, setAside };
     },
     async stop() {
       if (phase === 'stopped') return;
       const wasRunning = phase === 'running';
       phase = 'stopping';
       deadlines.stop();
-      for (const actor of actors.values()) abortEffects(actor, misuse('Stopped', 'the runtime stops'));
+      for (const actor of actors.values()) running.abortAll(actor, refusal('Stopped', 'the runtime stops'));
       if (wasRunning) {
         const drained = idle();
         committer.giveUpOnFailure();
@@ -330,7 +281,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     async spawn(id, machine, input) {
       if (phase !== 'running')
-        throw misuse('NotRunning', `actor ${id} can't be spawned: the runtime does not run`);
+        throw refusal('NotRunning', `actor ${id} can't be spawned: the runtime does not run`);
       const isNew = !actors.has(id);
       admit(id, machine, input);
       await durable();
@@ -352,7 +303,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     stalled: () => committer.stalled,
     async remove(id) {
       if (phase !== 'running')
-        throw misuse('NotRunning', `actor ${id} can't be removed: the runtime does not run`);
+        throw refusal('NotRunning', `actor ${id} can't be removed: the runtime does not run`);
       const actor = actors.get(id);
       if (!actor) return;
       actors.delete(id);
@@ -360,7 +311,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       actor.state = 'removed';
       committer.open.records.set(actor, null);
       await durable();
-      abortEffects(actor, misuse('Removed', `actor ${id} was removed`));
+      running.abortAll(actor, refusal('Removed', `actor ${id} was removed`));
     },
     onTransition(listener) {
       listeners.add(listener);
@@ -372,7 +323,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   /** Resolves when all that was put so far is durable. */
   function durable(): Promise<void> {
     return new Promise((resolve) => {
-      committer.open.then.push(resolve);
+      committer.open.whenDurable.push(resolve);
       wake();
     });
   }
@@ -386,14 +337,6 @@ function register({ machines, effects }: RuntimeOptions): ReadonlyMap<string, Re
     ...both.map((name) => `${name} is a machine and an effect`),
     ...Object.entries(machines).flatMap(([name, entry]) => faultsOf(name, entry, known)),
   ];
-  if (faults.length > 0) throw misuse('BadMachine', faults.join('\n'));
+  if (faults.length > 0) throw refusal('BadMachine', faults.join('\n'));
   return new Map(Object.entries(machines).map(([name, entry]) => [name, registerMachine(name, entry)]));
-}
-
-function misuse(code: string, message: string): Failure {
-  return new Failure({ kind: 'rejected', code, message });
-}
-
-function attemptIsOver(attempt: string): Failure {
-  return misuse('AttemptOver', `attempt ${attempt} is over: its actor has moved on`);
 }
