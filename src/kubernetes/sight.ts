@@ -7,6 +7,8 @@ export type Watched = 'nodes' | 'leases';
 /** All that is known about whether the view can be trusted. Times are in ms of our clock. */
 export interface SightFacts {
   readonly startedAt: number;
+  /** Whether it is trusted so far. */
+  readonly isSighted: boolean;
   /** When the API, with the etcd behind it, last proved to be alive; null before the first proof. */
   readonly provedAt: number | null;
   /** Which collections were listed to their end since sight was last lost. */
@@ -46,14 +48,21 @@ export function judgeSight(facts: SightFacts, now: number, limits: KubernetesLim
   }
   for (const watched of ['nodes', 'leases'] as const) {
     const since = facts.troubledSince[watched];
-    if (facts.listed[watched] && since !== null && now - since > limits.staleMs) {
+    if (facts.isSighted && since !== null && now - since > limits.staleMs) {
       const what = `No watch of ${watched} could be kept open for ${now - since} ms.`;
       return blind(failure?.code ?? 'NoWatch', `${what}${because}`);
     }
   }
-  if (facts.listed.nodes && facts.listed.leases && facts.provedAt !== null) return { state: 'sighted' };
-  if (failure !== null) return blind(failure.code, `Nodes and leases can't be listed.${because}`);
+  if (facts.isSighted || isComplete(facts)) return { state: 'sighted' };
+  if (failure !== null)
+    return blind(failure.code, `Nodes and leases can't be listed and followed.${because}`);
   return { state: 'waiting' };
+}
+
+/** Lists to their end, and watches that are open where the lists ended: from then on nothing is missed. */
+function isComplete({ listed, troubledSince, provedAt }: SightFacts): boolean {
+  const isFollowed = troubledSince.nodes === null && troubledSince.leases === null;
+  return listed.nodes && listed.leases && isFollowed && provedAt !== null;
 }
 
 function blind(code: string, why: string): Sight {

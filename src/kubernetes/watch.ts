@@ -91,14 +91,14 @@ async function keepSight(
   over.signal.addEventListener('abort', () => publisher.stop(), { once: true });
   let facts: SightFacts = {
     startedAt: clock.now(),
+    isSighted: false,
     provedAt: null,
     listed: { nodes: false, leases: false },
-    troubledSince: { nodes: null, leases: null },
+    troubledSince: { nodes: clock.now(), leases: clock.now() },
     unreachable: 0,
     failure: null,
     wentBack: false,
   };
-  let isSighted = false;
   let newest: string | undefined;
   let lost: { readonly code: string; readonly why: string } | null = null;
 
@@ -106,13 +106,13 @@ async function keepSight(
     if (over.signal.aborted) return;
     facts = { ...facts, ...news };
     const sight = judgeSight(facts, clock.now(), limits);
-    if (sight.state === 'sighted' && !isSighted) {
-      isSighted = true;
+    if (sight.state === 'sighted' && !facts.isSighted) {
+      facts = { ...facts, isSighted: true };
       view.restartHeartbeats(clock.now());
       publisher.flush();
       tell.sighted();
     } else if (sight.state === 'blind') {
-      if (isSighted || facts.wentBack) {
+      if (facts.isSighted || facts.wentBack) {
         lost = sight;
         end();
       } else tell.blind(sight.code, sight.why);
@@ -120,7 +120,7 @@ async function keepSight(
   };
   const proved = (): Partial<SightFacts> => ({ provedAt: clock.now(), unreachable: 0 });
   const seen = (change: ViewChange) => {
-    if (isSighted) publisher.note(change);
+    if (facts.isSighted) publisher.note(change);
   };
 
   const sinkFor = <T extends Reflected>(
@@ -138,7 +138,7 @@ async function keepSight(
         if (isOlderRevision(newest, resourceVersion) || newest === undefined) newest = resourceVersion;
         seen(into.replace(objects, clock.now()));
         const listed = { ...facts.listed, [watched]: true };
-        learn({ ...proved(), listed, troubledSince: troubledSince(null), failure: null });
+        learn({ ...proved(), listed, failure: null });
       },
       put(object) {
         if (over.signal.aborted) return;
@@ -175,7 +175,7 @@ async function keepSight(
       const { metadata } = parseJsonAs(probeSchema, answer.body, asked);
       const wentBack = isOlderRevision(metadata.resourceVersion, before);
       if (isOlderRevision(newest, metadata.resourceVersion)) newest = metadata.resourceVersion;
-      learn({ ...proved(), wentBack, ...(isSighted ? { failure: null } : {}) });
+      learn({ ...proved(), wentBack, ...(facts.isSighted ? { failure: null } : {}) });
     } catch (caught) {
       const noConnection = caught instanceof Failure && caught.code === 'Unreachable';
       learn({ failure: toFailure(caught), unreachable: noConnection ? facts.unreachable + 1 : 0 });
