@@ -8,7 +8,8 @@ import OSS from 'ali-oss';
 import { z } from 'zod';
 import { crc64 } from '../../../src/sandbox/cloud/objects/crc64.ts';
 import { openObjectStore } from '../../../src/sandbox/cloud/objects/object-store.ts';
-import { runInstances, servedCloud, until } from './kit.ts';
+import { runInstances } from './kit.ts';
+import { servedCloud, until } from './served.ts';
 
 const bucket = 'wdrip-bucket';
 const credentialsSchema = z.object({

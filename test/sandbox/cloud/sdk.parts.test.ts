@@ -1,6 +1,7 @@
 import * as Ecs from '@alicloud/ecs20140526';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ecsClient, order, servedCloud, until } from './kit.ts';
+import { order } from './kit.ts';
+import { ecsClient, servedCloud, until } from './served.ts';
 
 let served: Awaited<ReturnType<typeof servedCloud>>;
 beforeAll(async () => {
