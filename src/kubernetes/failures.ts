@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { z } from 'zod';
 import { Failure, type FailureKind } from '../failure.ts';
 
@@ -98,8 +99,9 @@ const CERTIFICATE_CODE =
 /** The failure of a call that got no answer: `Unreachable`, or `CertificateRefused`. */
 export function networkFailure(asked: Asked, cause: unknown): Failure {
   if (cause instanceof Failure) return cause;
-  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const code =
+    types.isNativeError(cause) && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  const text = types.isNativeError(cause) ? cause.message : String(cause);
   const what = `${asked.method} ${asked.url} got no answer: ${code && !text.includes(code) ? `${code}, ` : ''}${text}`;
   if (CERTIFICATE_CODE.test(code)) {
     const message = `${what}. Check the kubeconfig's certificate authority and the server's name.`;

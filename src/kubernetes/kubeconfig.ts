@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { type Cluster, KubeConfig } from '@kubernetes/client-node';
 import { Failure } from '../failure.ts';
 
@@ -37,7 +38,7 @@ export function loadKubeconfig(kubeconfig: string): LoadedKubeconfig {
 
 /** What is safe to say of an error of the YAML parser (whose message quotes the text) or of the file system. */
 function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return 'unknown reason';
+  if (!types.isNativeError(cause)) return 'unknown reason';
   if ('reason' in cause && typeof cause.reason === 'string') return `not YAML (${cause.reason})`;
   if ('code' in cause && typeof cause.code === 'string') return cause.code;
   return 'not a kubeconfig';
