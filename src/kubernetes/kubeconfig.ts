@@ -1,4 +1,3 @@
-import { types } from 'node:util';
 import { type Cluster, KubeConfig } from '@kubernetes/client-node';
 import { Failure } from '../failure.ts';
 
@@ -38,7 +37,7 @@ export function loadKubeconfig(kubeconfig: string): LoadedKubeconfig {
 
 /** What is safe to say of an error of the YAML parser (whose message quotes the text) or of the file system. */
 function reasonOf(cause: unknown): string {
-  if (!types.isNativeError(cause)) return 'unknown reason';
+  if (typeof cause !== 'object' || cause === null) return 'unknown reason';
   if ('reason' in cause && typeof cause.reason === 'string') return `not YAML (${cause.reason})`;
   if ('code' in cause && typeof cause.code === 'string') return cause.code;
   return 'not a kubeconfig';
