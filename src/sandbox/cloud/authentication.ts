@@ -58,7 +58,7 @@ export function createAuthentication(settings: {
     nonces.set(nonce, now + WINDOW_MS);
   };
   const checkDate = (date: string) => {
-    const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(date) ? Date.parse(date) : Number.NaN;
+    const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(date) ? new Date(date).getTime() : Number.NaN;
     if (Number.isNaN(at)) throw new ApiError(unverified.timestampFormat);
     if (Math.abs(at - clock.now()) > WINDOW_MS) throw new ApiError(unverified.timestampExpired);
   };

@@ -15,7 +15,7 @@ const faultAnswerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('noAnswer') }),
   /** 502 with an HTML page, as from a proxy. */
   z.object({ kind: z.literal('html') }),
-  /** The right answer, so many ms later. */
+  /** The right answer, so many ms later; with `afterEffect` the wait comes after the effect, else before it. */
   z.object({ kind: z.literal('delay'), ms: z.number().int().min(0).max(600_000) }),
 ]);
 export type FaultAnswer = z.infer<typeof faultAnswerSchema>;

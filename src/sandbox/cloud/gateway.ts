@@ -67,7 +67,8 @@ export function createGateway(parts: GatewayParts): Gateway {
       if (!mayCall(call.principal, `ecs:${call.action}`)) throw forbidden();
       parts.throttle.admit(world.accountId, call.action);
       const fault = faults.take(call.action, namedInstances(call.params));
-      if (fault?.answer.kind === 'delay') await world.waitExactly(fault.answer.ms);
+      const delayMs = fault?.answer.kind === 'delay' ? fault.answer.ms : 0;
+      if (delayMs > 0 && fault?.afterEffect === false) await world.waitExactly(delayMs);
       if (fault !== null && fault.answer.kind !== 'delay' && !fault.afterEffect)
         return tell(...faulty(fault, requestId));
       const answer = await perform(call).catch((caught: unknown) => {
@@ -76,6 +77,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       });
       effect = answer?.effect ?? false;
       if (effect) await parts.saved();
+      if (delayMs > 0 && fault?.afterEffect === true) await world.waitExactly(delayMs);
       if (answer === null || (fault !== null && fault.answer.kind !== 'delay'))
         return tell(...faulty(fault, requestId));
       const body = { ...answer.body, RequestId: requestId };

@@ -95,6 +95,8 @@ export function createIdentity(settings: {
       newest.set(key, fresh.accessKeyId);
       const oldest = temporary.keys().next();
       if (temporary.size > MOST_CREDENTIALS && oldest.done !== true) temporary.delete(oldest.value);
+      const firstHolder = newest.keys().next();
+      if (newest.size > MOST_CREDENTIALS && firstHolder.done !== true) newest.delete(firstHolder.value);
       return fresh;
     },
   };

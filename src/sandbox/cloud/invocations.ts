@@ -113,7 +113,7 @@ async function deliver(
   const deadline = world.clock.now() + world.timings.deliveryMs;
   if (!before.booted) {
     await world.waitExactly(deadline - world.clock.now());
-    return tell({ status: 'Aborted', errorCode: 'DeliveryTimeout' });
+    return tell({ status: 'Aborted', errorCode: unverified.deadSystem });
   }
   change(world, invocation.id, instanceId, { status: 'Running', startedAt: world.clock.now() });
   const result = await Promise.race([
@@ -142,7 +142,7 @@ async function deliver(
         });
       change(world, invocation.id, instanceId, { status: 'Pending', startedAt: null });
       await world.waitExactly(deadline - world.clock.now());
-      return tell({ status: 'Aborted', errorCode: 'ClientNotRunning' });
+      return tell({ status: 'Aborted', errorCode: unverified.silentAgent });
     }
   }
 }

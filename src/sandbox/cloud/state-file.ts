@@ -28,13 +28,17 @@ export function isNotFound(caught: unknown): boolean {
   return typeof caught === 'object' && caught !== null && 'code' in caught && caught.code === 'ENOENT';
 }
 
-/** Writes the state whole or not at all: a new file, synced, then renamed over the old one. It holds keys, so only its owner reads it. */
-export async function writeState(file: string, state: CloudState): Promise<void> {
+/**
+ * Writes the state whole or not at all: a new file, synced, then renamed over the old one. It holds keys, so only its owner reads it.
+ * The state is asked for when the file is open, and not before: a call that is being taken has then changed all that it changes, so that
+ * no file holds an instance without the ClientToken that it was asked for with.
+ */
+export async function writeState(file: string, state: () => CloudState): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const fresh = `${file}.new`;
   const handle = await open(fresh, 'w', 0o600);
   try {
-    await handle.writeFile(JSON.stringify(state));
+    await handle.writeFile(JSON.stringify(state()));
     await handle.sync();
   } finally {
     await handle.close();
@@ -58,7 +62,7 @@ export function createSaver(file: string, snapshot: () => CloudState): Saver {
         .catch(() => undefined)
         .then(() => {
           queued = null;
-          return writeState(file, snapshot());
+          return writeState(file, snapshot);
         });
       queued = work;
       tail = work;

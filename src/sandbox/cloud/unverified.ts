@@ -131,6 +131,17 @@ export const unverified = {
   emptyIdsNameNone: true,
   /** A soft reboot of an operating system that hangs is accepted, and does nothing. */
   softRebootOfHungIsLost: true,
+  /** What refuses work on an instance that is locked for an unpaid bill. */
+  financialLock: {
+    status: 403,
+    code: 'InstanceExpiredOrInArrears',
+    message: 'The specified operation is denied as your prepay instance is expired or in arrears.',
+  },
+  /** Deleting an instance that is being released already succeeds, and does nothing. */
+  deleteWhileReleasingIsNoError: true,
+  /** What a command's result says when the system is up and its agent is not, and when the system is dead. */
+  silentAgent: 'ClientNotRunning',
+  deadSystem: 'DeliveryTimeout',
   /** How a command ends when its instance goes down under it. */
   interruptedCommand: { status: 'Failed', code: 'ExecutionInterrupted' },
   /** Numbers of a system event's cycle states. */

@@ -178,3 +178,15 @@ test('user data of 32 KB goes through the URL', async () => {
   expect(told.body?.userData).toBe(userData);
   expect(JSON.stringify(await calls())).not.toContain(userData.slice(0, 100));
 });
+
+test('an answer that comes too late was given after the effect, if the fault says so', async () => {
+  for (const afterEffect of [true, false]) {
+    const answer = { kind: 'delay', ms: 1_500 };
+    await control('POST', 'faults', { action: 'RunInstances', afterEffect, count: 1, answer });
+    const before = served.cloud.instances().length;
+    await expect(create(`late-${afterEffect}`, 300)).rejects.toMatchObject({ name: 'RequestTimeoutError' });
+    expect(served.cloud.instances().length - before).toBe(afterEffect ? 1 : 0);
+    await until(calls, (told) => told.length === (afterEffect ? 1 : 2));
+    expect(served.cloud.instances().length - before).toBe(1);
+  }
+});

@@ -67,3 +67,19 @@ test('an answered change is on disk', async () => {
   expect(await readFile(join(directory, 'cloud.json'), 'utf8')).toContain(`"${id}"`);
   await close();
 });
+
+test('no state on disk ever holds an instance without the ClientToken that it was asked for with', async () => {
+  const { cloud, directory, close } = await testCloud();
+  const file = join(directory, 'cloud.json');
+  let done = false;
+  const call = runInstances(cloud, { ClientToken: 'attempt-1' }).finally(() => {
+    done = true;
+  });
+  while (!done) {
+    const text = await readFile(file, 'utf8');
+    expect(text.includes('"i-')).toBe(text.includes('attempt-1'));
+  }
+  await call;
+  expect(await readFile(file, 'utf8')).toContain('attempt-1');
+  await close();
+});

@@ -19,11 +19,7 @@ export function refuseLocked(instance: InstanceRecord, reasons: readonly LockRea
       message: 'The specified operation is denied as your instance is locked for security reasons.',
     });
   if (reasons.includes('financial') && instance.locks.includes('financial'))
-    throw new ApiError({
-      status: 403,
-      code: 'InstanceExpiredOrInArrears',
-      message: 'The specified operation is denied as your prepay instance is expired or in arrears.',
-    });
+    throw new ApiError(unverified.financialLock);
 }
 
 /** Refuses while it is being released, or a new disk is being made. */
@@ -78,7 +74,8 @@ export const deleteInstance: Action = ({ world, lifecycle, params }) => {
       code: 'InvalidOperation.DeletionProtection',
       message: 'The operation is not allowed due to deletion protection.',
     });
-  if (instance.releasing) return { body: {}, effect: false };
+  if (instance.releasing && unverified.deleteWhileReleasingIsNoError) return { body: {}, effect: false };
+  if (instance.releasing) throw incorrectStatus('Releasing');
   if (instance.status === 'Pending')
     throw new ApiError({
       status: 403,

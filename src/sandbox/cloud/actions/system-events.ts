@@ -14,7 +14,7 @@ const listedByDefault: readonly string[] = ['Executed', 'Avoided', 'Canceled', '
 export const createSimulatedSystemEvents: Action = ({ world, lifecycle, params }) => {
   const type = eventTypes.find((known) => known === required(params, 'EventType'));
   if (type === undefined) throw invalidParameter('EventType');
-  const notBefore = Date.parse(required(params, 'NotBefore'));
+  const notBefore = new Date(required(params, 'NotBefore')).getTime();
   if (Number.isNaN(notBefore)) throw invalidParameter('NotBefore');
   const ids = list(params, 'InstanceId');
   if (ids.length === 0) throw missingParameter('InstanceId.1');
@@ -102,7 +102,9 @@ function healthOf(world: World, instanceId: string): string {
 function within(params: Params, name: string, at: number): boolean {
   const start = optional(params, `${name}.Start`);
   const end = optional(params, `${name}.End`);
-  return (start === null || Date.parse(start) <= at) && (end === null || at <= Date.parse(end));
+  return (
+    (start === null || new Date(start).getTime() <= at) && (end === null || at <= new Date(end).getTime())
+  );
 }
 
 function shownEvent(event: SystemEvent) {

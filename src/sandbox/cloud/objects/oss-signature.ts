@@ -130,7 +130,7 @@ function readSignature(request: OssRequest, region: string, now: number): ReadSi
   const headerV1 = /^OSS ([^:]+):(\S+)$/.exec(authorization);
   if (headerV1 !== null) {
     const date = request.headers['x-oss-date'] ?? request.headers.date ?? '';
-    if (!(Math.abs(Date.parse(date) - now) <= WINDOW_MS)) throw new OssError(unverified.oss.skewed);
+    if (!(Math.abs(new Date(date).getTime() - now) <= WINDOW_MS)) throw new OssError(unverified.oss.skewed);
     const [, accessKeyId = '', signature = ''] = headerV1;
     const securityToken = request.headers['x-oss-security-token'] ?? null;
     return { accessKeyId, securityToken, signature, expected: v1(request, date) };
@@ -234,7 +234,7 @@ function timeOf(date: string): number {
   const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(date);
   if (parts === null) throw new OssError(unverified.oss.malformed);
   const [, year, month, day, hour, minute, second] = parts;
-  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`).getTime();
 }
 
 /** The account's identities, refused in the words of object storage. */
