@@ -1,12 +1,8 @@
-/** An object as the Kubernetes API takes it. */
+/** An object as the Kubernetes API takes it, of the kinds that a new cluster needs. */
 export interface Manifest {
   readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-  };
+  readonly kind: 'ClusterRoleBinding' | 'Secret';
+  readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly [field: string]: unknown;
 }
 
@@ -27,4 +23,6 @@ export interface ClusterApi {
   nodes(): Promise<readonly NodeReadiness[]>;
   /** Puts labels on a node. `notFound` if there is none of that name. */
   label(node: string, labels: Readonly<Record<string, string>>): Promise<void>;
+  /** Closes its connections. */
+  close(): void;
 }

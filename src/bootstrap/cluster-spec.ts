@@ -38,7 +38,7 @@ export interface ClusterSpec {
   readonly pools: readonly PoolSpec[];
 }
 
-/** The address number `index` of an IPv4 network: 1 is the API server's service, 10 (as kubeadm has it) the DNS service. */
+/** The address number `index` of an IPv4 network: 1 is the API server's service. */
 export function addressIn(cidr: string, index: number): string {
   const [network = '', prefix = ''] = cidr.split('/');
   const parts = network.split('.').map(Number);

@@ -1,11 +1,12 @@
-import { type Cloud, cloudTags } from '../cloud/port.ts';
+import type { Cloud } from '../cloud/port.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { packBundle, publishBundle } from './bundle.ts';
+import { awaitNodes } from './await-nodes.ts';
+import { type BundleReference, packBundle, publishBundle } from './bundle.ts';
 import type { ClusterApi } from './cluster-api.ts';
-import { createClusterKeys, issueAdmin, issueControlPlane } from './cluster-keys.ts';
+import { type ClusterKeys, createClusterKeys, issueAdmin, issueControlPlane } from './cluster-keys.ts';
 import type { ClusterMaterial } from './cluster-material.ts';
-import { addressIn, type ClusterSpec, type InstanceTemplate, placement, slotName } from './cluster-spec.ts';
+import { addressIn, type ClusterSpec } from './cluster-spec.ts';
 import {
   API_PORT,
   CONTROL_PLANE_POOL,
@@ -22,6 +23,7 @@ import {
 } from './manifests.ts';
 import { nodeName } from './node-files.ts';
 import type { ObjectStore } from './object-store.ts';
+import { addressOf, type StartedInstance, startInstance } from './start-instance.ts';
 import { userData } from './user-data.ts';
 import { waitUntil } from './wait-until.ts';
 import { publishWorker } from './worker-user-data.ts';
@@ -31,7 +33,7 @@ export interface CreateClusterOptions {
   readonly cloud: Pick<Cloud, 'region' | 'runInstance' | 'findInstance'>;
   readonly objects: Pick<ObjectStore, 'put'>;
   /** The API that a kubeconfig leads to. */
-  readonly clusterApi: (kubeconfig: string) => ClusterApi;
+  readonly clusterApi: (kubeconfig: string, clock: Clock) => ClusterApi;
   readonly spec: ClusterSpec;
   readonly clock: Clock;
   readonly random: Random;
@@ -59,190 +61,151 @@ export interface CreatedInstance {
 
 /** Real instances start in a minute; an API server is up some seconds after its programs are there; a node joins in less. */
 const DEFAULT_TIMEOUTS = { instanceMs: 300_000, apiMs: 300_000, nodesMs: 300_000 };
-/** How often instances, the API and the nodes are looked at, in ms. */
+/** How often the API is looked at until it answers, in ms. */
 const LOOK_MS = 500;
+/** The DNS service's address in the service network, as kubeadm has it. */
+const DNS_INDEX = 10;
 
 /**
  * Creates a cluster: the control plane first (one node), then the workers of every pool, until all are Ready. Every wait has an end,
  * whose `Failure` says what was last seen. What was made stays when it fails: it carries the cluster's tag, and can be looked at.
  */
 export async function createCluster(options: CreateClusterOptions): Promise<CreatedCluster> {
-  const { cloud, objects, clusterApi, spec, clock, random, signal } = options;
+  const { cloud, spec, clock, random, signal } = options;
+  const { cluster } = spec;
   const progress = options.onProgress ?? (() => {});
   const timeouts = options.timeouts ?? DEFAULT_TIMEOUTS;
-  const clusterDns = addressIn(spec.network.serviceCidr, 10);
-  const common = { cluster: spec.cluster, clusterDns, clusterDomain: spec.network.domain };
+  const running = { cloud, clock, signal, timeoutMs: timeouts.instanceMs };
 
   progress('making keys and certificates');
   const keys = await createClusterKeys(clock, random);
-  const names = {
-    serviceAddress: addressIn(spec.network.serviceCidr, 1),
-    domain: spec.network.domain,
-    alternatives: spec.sans,
-  };
-  const certificates = await issueControlPlane(keys, names, clock, random);
   const token = newBootstrapToken(random);
-
-  progress('publishing the bundle of the control plane');
-  const files = controlPlaneFiles(
-    {
-      ...common,
-      region: cloud.region,
-      podCidr: spec.network.podCidr,
-      serviceCidr: spec.network.serviceCidr,
-      nodeGraceSeconds: spec.nodeGraceSeconds,
-      endpointReconciler: spec.endpointReconciler,
-      token,
-    },
-    keys,
-    certificates,
-  );
-  const bundle = await publishBundle(
-    objects,
-    await packBundle(spec.cluster, 'control-plane', files, controlPlaneUnits),
-  );
+  const bundle = await publishControlPlane(options, keys, token);
 
   progress('starting the instance of the control plane');
-  const controlPlane = await start(CONTROL_PLANE_POOL, 0, 'controlPlane', spec.controlPlane, {
-    userData: userData({ cluster: spec.cluster, role: 'control-plane', ...spec.objects, ...bundle }),
+  const controlPlane = await startInstance(cloud, random, {
+    cluster,
+    pool: CONTROL_PLANE_POOL,
+    index: 0,
+    role: 'controlPlane',
+    template: spec.controlPlane,
+    userData: userData({ cluster, role: 'control-plane', ...spec.objects, ...bundle }),
   });
-  const ip = await address(controlPlane);
+  const ip = await addressOf(controlPlane, running);
   const server = `https://${ip}:${API_PORT}`;
-  const caCertificate = keys.ca.certificate;
   const admin = kubeconfig({
-    cluster: spec.cluster,
+    cluster,
     server,
-    caCertificate,
-    userName: `${spec.cluster}-admin`,
+    caCertificate: keys.ca.certificate,
+    userName: `${cluster}-admin`,
     user: { certificate: await issueAdmin(keys, clock, random) },
   });
   await options.onKubeconfig?.(admin);
 
-  progress(`waiting for the API server at ${server}`);
-  const api = clusterApi(admin);
-  await waitUntil({
-    what: `the API server at ${server}`,
-    advice: `See on the instance ${controlPlane.instanceId} what its user data and its units say`,
-    clock,
-    signal,
-    timeoutMs: timeouts.apiMs,
-    intervalMs: LOOK_MS,
-    look: async () => ({ done: await api.ready() }),
-  });
+  const api = options.clusterApi(admin, clock);
+  try {
+    /** A young API server drops calls: each is made until it answers. */
+    const ask = (what: string, call: () => Promise<void>) =>
+      waitUntil<void>({
+        what,
+        advice: `See on the instance ${controlPlane.instanceId} what its user data and its units say`,
+        clock,
+        signal,
+        timeoutMs: timeouts.apiMs,
+        intervalMs: LOOK_MS,
+        look: async () => ({ done: await call() }),
+      });
+    progress(`waiting for the API server at ${server}`);
+    await ask(`the API server at ${server}`, () => api.ready());
 
-  progress('letting nodes join');
-  const expiresAt = clock.now() + BOOTSTRAP_TOKEN_MS;
-  await api.apply([
-    ...bootstrapManifests,
-    bootstrapTokenSecret(token, expiresAt, 'wdrip: the first nodes join with it'),
-  ]);
+    progress('letting nodes join');
+    const expiresAt = clock.now() + BOOTSTRAP_TOKEN_MS;
+    const secret = bootstrapTokenSecret(token, expiresAt, 'wdrip: the first nodes join with it');
+    await ask('the roles of new nodes', () => api.apply([...bootstrapManifests, secret]));
 
-  const material: ClusterMaterial = {
-    version: 1,
-    ...common,
-    region: cloud.region,
-    caCertificate,
-    server,
-    objects: spec.objects,
-    nodeGraceSeconds: spec.nodeGraceSeconds,
-    controlPlaneBundle: bundle,
-  };
-  const workers = await startWorkers(material, token);
-
-  const instances: CreatedInstance[] = [];
-  for (const started of [controlPlane, ...workers]) {
-    instances.push({ ...started, nodeName: nodeName(await address(started), started.instanceId) });
-  }
-  await allReady(api, instances);
-  await api.label(nodeName(ip, controlPlane.instanceId), controlPlaneLabels);
-  return { material, kubeconfig: admin, instances };
-
-  async function startWorkers(known: ClusterMaterial, joinToken: string): Promise<readonly Started[]> {
-    const all: Started[] = [];
-    for (const pool of spec.pools) {
-      progress(`starting ${pool.replicas} instances of the pool ${pool.id}`);
-      const script = await publishWorker({ material: known, pool: pool.id, token: joinToken, objects });
-      const group = Array.from({ length: pool.replicas }, (_, index) =>
-        start(pool.id, index, 'worker', pool, { userData: script }),
-      );
-      all.push(...(await Promise.all(group)));
-    }
-    return all;
-  }
-
-  async function start(
-    pool: string,
-    index: number,
-    role: 'worker' | 'controlPlane',
-    template: InstanceTemplate,
-    what: { readonly userData: string },
-  ): Promise<Started> {
-    const { imageId, instanceType, securityGroupId, ramRole, systemDisk } = template;
-    const slot = slotName(pool, index);
-    const tags = {
-      [cloudTags.cluster]: spec.cluster,
-      [cloudTags.pool]: pool,
-      [cloudTags.slot]: slot,
-      [cloudTags.role]: role,
-    };
-    const asked = {
-      imageId,
-      instanceType,
-      securityGroupId,
-      ramRole,
-      systemDisk,
-      ...placement(template, index),
-    };
-    const instanceId = await cloud.runInstance({ ...asked, tags, ...what }, `create-${random.hex(16)}`);
-    return { slot, instanceId };
-  }
-
-  /** The instance's address, once it has one and runs. */
-  function address({ slot, instanceId }: Started): Promise<string> {
-    return waitUntil<string>({
-      what: `the instance ${instanceId} of ${slot} to run`,
-      advice: 'See what the cloud says of it',
-      clock,
-      signal,
-      timeoutMs: timeouts.instanceMs,
-      intervalMs: LOOK_MS,
-      look: async () => {
-        const instance = await cloud.findInstance(instanceId);
-        if (!instance) return { seen: 'the cloud does not know it (yet)' };
-        const { status, privateIp } = instance;
-        return status === 'Running' && privateIp ? { done: privateIp } : { seen: `it is ${status}` };
-      },
-    });
-  }
-
-  function allReady(of: ClusterApi, expected: readonly CreatedInstance[]): Promise<void> {
-    progress(`waiting for ${expected.length} nodes to be Ready`);
-    let before = -1;
-    return waitUntil<void>({
-      what: `${expected.length} nodes to be Ready`,
-      advice: 'See on their instances what the user data and the unit kubelet say',
-      clock,
-      signal,
-      timeoutMs: timeouts.nodesMs,
-      intervalMs: LOOK_MS,
-      look: async () => {
-        const nodes = new Map((await of.nodes()).map((node) => [node.name, node]));
-        const missing = expected.filter((each) => !nodes.get(each.nodeName)?.ready);
-        if (missing.length === 0) return { done: undefined };
-        const ready = expected.length - missing.length;
-        if (ready !== before) progress(`${ready} of ${expected.length} nodes are Ready`);
-        before = ready;
-        const seen = missing.map(({ slot, nodeName: name }) => {
-          const node = nodes.get(name);
-          return `${slot} (${name}): ${node ? node.why || 'no status yet' : 'has not registered'}`;
-        });
-        return { seen: seen.join('; ') };
-      },
-    });
+    const material = materialOf(options, { server, bundle, caCertificate: keys.ca.certificate });
+    const workers = await startWorkers(options, material, token);
+    const instances = await Promise.all(
+      [controlPlane, ...workers].map(async (started) => ({
+        ...started,
+        nodeName: nodeName(await addressOf(started, running), started.instanceId),
+      })),
+    );
+    await awaitNodes(api, instances, { clock, signal, timeoutMs: timeouts.nodesMs, onProgress: progress });
+    const master = nodeName(ip, controlPlane.instanceId);
+    await ask('the labels of the control plane', () => api.label(master, controlPlaneLabels));
+    return { material, kubeconfig: admin, instances };
+  } finally {
+    api.close();
   }
 }
 
-interface Started {
-  readonly slot: string;
-  readonly instanceId: string;
+/** Issues the control plane's certificates and stores its bundle. */
+async function publishControlPlane(
+  options: CreateClusterOptions,
+  keys: ClusterKeys,
+  token: string,
+): Promise<BundleReference> {
+  const { cloud, objects, spec, clock, random } = options;
+  const { podCidr, serviceCidr, domain } = spec.network;
+  const serviceAddress = addressIn(serviceCidr, 1);
+  const names = { serviceAddress, domain, alternatives: spec.sans };
+  const certificates = await issueControlPlane(keys, names, clock, random);
+  options.onProgress?.('publishing the bundle of the control plane');
+  const settings = {
+    cluster: spec.cluster,
+    region: cloud.region,
+    podCidr,
+    serviceCidr,
+    clusterDns: addressIn(serviceCidr, DNS_INDEX),
+    clusterDomain: domain,
+    nodeGraceSeconds: spec.nodeGraceSeconds,
+    endpointReconciler: spec.endpointReconciler,
+    token,
+  };
+  const files = controlPlaneFiles(settings, keys, certificates);
+  return publishBundle(objects, await packBundle(spec.cluster, 'control-plane', files, controlPlaneUnits));
+}
+
+function materialOf(
+  { spec, cloud }: CreateClusterOptions,
+  made: { readonly server: string; readonly bundle: BundleReference; readonly caCertificate: string },
+): ClusterMaterial {
+  return {
+    version: 1,
+    cluster: spec.cluster,
+    region: cloud.region,
+    caCertificate: made.caCertificate,
+    server: made.server,
+    objects: spec.objects,
+    clusterDns: addressIn(spec.network.serviceCidr, DNS_INDEX),
+    clusterDomain: spec.network.domain,
+    nodeGraceSeconds: spec.nodeGraceSeconds,
+    controlPlaneBundle: made.bundle,
+  };
+}
+
+/** Asks for the workers of every pool, those of a pool at the same time. */
+async function startWorkers(
+  { cloud, objects, spec, random, onProgress }: CreateClusterOptions,
+  material: ClusterMaterial,
+  token: string,
+): Promise<readonly StartedInstance[]> {
+  const all: StartedInstance[] = [];
+  for (const pool of spec.pools) {
+    onProgress?.(`starting ${pool.replicas} instances of the pool ${pool.id}`);
+    const script = await publishWorker({ material, pool: pool.id, token, objects });
+    const order = {
+      cluster: spec.cluster,
+      pool: pool.id,
+      role: 'worker',
+      template: pool,
+      userData: script,
+    } as const;
+    const group = Array.from({ length: pool.replicas }, (_, index) =>
+      startInstance(cloud, random, { ...order, index }),
+    );
+    all.push(...(await Promise.all(group)));
+  }
+  return all;
 }

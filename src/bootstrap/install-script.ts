@@ -25,8 +25,8 @@ about() {
   token=$(curl -fsS --retry 5 --retry-connrefused -X PUT -H 'X-aliyun-ecs-metadata-token-ttl-seconds: ${METADATA_TOKEN_SECONDS}' "$metadata/latest/api/token")
   curl -fsS --retry 5 --retry-connrefused -H "X-aliyun-ecs-metadata-token: $token" "$metadata/latest/meta-data/$1"
 }
-ip="\${WDRIP_IP:-$(about private-ipv4)}"
-instance="\${WDRIP_INSTANCE:-$(about instance-id)}"
+ip="\${WDRIP_IP:-$(about private-ipv4 || true)}"
+instance="\${WDRIP_INSTANCE:-$(about instance-id || true)}"
 [ -n "$ip" ] && [ -n "$instance" ] || {
   echo "this instance's address ('$ip') or id ('$instance') is unknown: the metadata service did not say" >&2
   exit 1

@@ -1,60 +1,69 @@
-import {
-  ApiException,
-  CoreV1Api,
-  KubeConfig,
-  KubernetesObjectApi,
-  PatchStrategy,
-  type V1Node,
-} from '@kubernetes/client-node';
-import { Failure, type FailureKind } from '../failure.ts';
-import type { ClusterApi, NodeReadiness } from './cluster-api.ts';
+import type { V1Node } from '@kubernetes/client-node';
+import { createApis } from '../kubernetes/apis.ts';
+import { connect } from '../kubernetes/connection.ts';
+import { loadKubeconfig } from '../kubernetes/kubeconfig.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ClusterApi, Manifest, NodeReadiness } from './cluster-api.ts';
 
 /** Who owns the fields that are applied here. */
 const FIELD_MANAGER = 'wdrip';
+/** The most that one call may take, in ms: all are small. A young API server that hangs is asked again. */
+const CALL_MS = 10_000;
 
-/** The cluster's API through the official client, as the kubeconfig's user. Throws `Failure` `BadKubeconfig` if it can't be read. */
-export function kubernetesClusterApi(kubeconfig: string): ClusterApi {
-  const config = new KubeConfig();
-  try {
-    config.loadFromString(kubeconfig);
-  } catch (cause) {
-    throw new Failure(
-      {
-        kind: 'rejected',
-        code: 'BadKubeconfig',
-        message: 'the kubeconfig of the new cluster cannot be read',
-      },
-      { cause },
-    );
-  }
-  const core = config.makeApiClient(CoreV1Api);
-  const objects = KubernetesObjectApi.makeApiClient(config);
-  const server = config.getCurrentCluster()?.server ?? 'an unknown server';
-  const attempt = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
-    try {
-      return await call();
-    } catch (caught) {
-      throw apiFailure(`${what} at ${server}`, caught);
-    }
+/** The cluster's API, as the kubeconfig's user (a path, or its text). Throws `Failure` `KubeconfigInvalid`. */
+export function kubernetesClusterApi(kubeconfig: string, clock: Clock): ClusterApi {
+  const connection = connect(loadKubeconfig(kubeconfig), clock);
+  const { core } = createApis(connection, CALL_MS);
+  const patch = async (
+    path: string,
+    kind: string,
+    body: unknown,
+    query: Readonly<Record<string, string>>,
+  ) => {
+    await connection.request({
+      method: 'PATCH',
+      url: connection.url(path, query),
+      headers: { 'content-type': `application/${kind}` },
+      body: JSON.stringify(body),
+      timeoutMs: CALL_MS,
+    });
   };
   return {
-    // The default namespace is made by the API server itself, last of all: with it there, all that follows has its place.
-    ready: () =>
-      attempt('read the namespaces', async () => void (await core.readNamespace({ name: 'kube-system' }))),
+    // The API server makes this namespace itself, after all else: once it is there, whatever follows has its place.
+    async ready() {
+      await core.readNamespace({ name: 'kube-system' });
+    },
     async apply(manifests) {
       for (const manifest of manifests) {
-        await attempt(`apply ${manifest.kind} ${manifest.metadata.name}`, () =>
-          objects.patch(manifest, undefined, undefined, FIELD_MANAGER, true, PatchStrategy.ServerSideApply),
-        );
+        // JSON is YAML.
+        await patch(pathOf(manifest), 'apply-patch+yaml', manifest, {
+          fieldManager: FIELD_MANAGER,
+          force: 'true',
+        });
       }
     },
-    nodes: () => attempt('list the nodes', async () => (await core.listNode()).items.map(readiness)),
+    nodes: async () => (await core.listNode()).items.map(readiness),
     label: (node, labels) =>
-      attempt(`label the node ${node}`, async () => {
-        const patch = { apiVersion: 'v1', kind: 'Node', metadata: { name: node, labels: { ...labels } } };
-        await objects.patch(patch, undefined, undefined, FIELD_MANAGER, undefined, PatchStrategy.MergePatch);
-      }),
+      patch(
+        `/api/v1/nodes/${node}`,
+        'merge-patch+json',
+        { metadata: { labels } },
+        {
+          fieldManager: FIELD_MANAGER,
+        },
+      ),
+    close: () => connection.close(),
   };
+}
+
+/** Where the API keeps it. Only the kinds that are applied here have a place. */
+function pathOf({ kind, metadata }: Manifest): string {
+  switch (kind) {
+    case 'ClusterRoleBinding':
+      return `/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/${metadata.name}`;
+    case 'Secret':
+      return `/api/v1/namespaces/${metadata.namespace}/secrets/${metadata.name}`;
+  }
 }
 
 function readiness(node: V1Node): NodeReadiness {
@@ -64,19 +73,4 @@ function readiness(node: V1Node): NodeReadiness {
     ready: condition?.status === 'True',
     why: condition ? `${condition.reason ?? ''}: ${condition.message ?? ''}` : '',
   };
-}
-
-/** Maps what the client throws: by the answer's status where there was one, else as no answer. The body is left out: it may quote a secret. */
-function apiFailure(tried: string, caught: unknown): Failure {
-  if (!(caught instanceof ApiException)) {
-    const text = caught instanceof Error ? caught.message : String(caught);
-    return new Failure(
-      { kind: 'retryable', code: 'ApiUnreachable', message: `${tried}: no answer: ${text}` },
-      { cause: caught },
-    );
-  }
-  const status = caught.code;
-  const kind: FailureKind =
-    status === 404 ? 'notFound' : status === 429 ? 'throttled' : status >= 500 ? 'retryable' : 'rejected';
-  return new Failure({ kind, code: `Api${status}`, message: `${tried}: the API server answered ${status}` });
 }

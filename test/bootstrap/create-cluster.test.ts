@@ -87,6 +87,7 @@ function world(
         );
       },
       label: async (node, what) => void labels.push({ node, what }),
+      close: () => void steps.push('closed'),
     }),
     spec,
     clock,
@@ -129,7 +130,7 @@ test('the control plane comes first, then its workers, and all end up Ready', as
   ]);
   expect(created.material.controlPlaneBundle.key).toBe([...objects.keys()][0]);
   expect(created.material.server).toBe('https://10.0.0.1:6443');
-  expect(steps.at(-1)).toBe('3 of 4 nodes are Ready');
+  expect(steps.slice(-2)).toEqual(['4 of 4 nodes are Ready', 'closed']);
 });
 
 test('no user data holds a secret of the bundle that it names', async () => {

@@ -1,10 +1,10 @@
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { createLog } from '../../log.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { startDaemon } from '../../sandbox/daemon.ts';
 import { starter } from '../../sandbox/daemon-process.ts';
-import { programsIn } from '../../sandbox/host/programs-dir.ts';
 import { untilSignalled } from '../until-signalled.ts';
 import { dirOption } from './options.ts';
 
@@ -29,7 +29,7 @@ export function daemonCommand(): Command {
       });
       const daemon = await startDaemon({
         ...options,
-        programs: programsIn(options.tools),
+        programs: { tools: options.tools, path: (name) => join(options.tools, name) },
         clock: systemClock(),
         random: systemRandom,
         log,

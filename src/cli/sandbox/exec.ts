@@ -13,7 +13,6 @@ export function execCommand(): Command {
     .argument('<instance>', "the instance's id, address, node name or slot")
     .argument('<command...>', 'what to run, after --')
     .addOption(dirOption())
-    .passThroughOptions()
     .action(async (name: string, command: string[], { dir }: { dir: string }) => {
       const paths = sandboxPaths(dir);
       const state = await mustReadSandboxState(paths);
