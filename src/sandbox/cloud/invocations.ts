@@ -155,11 +155,10 @@ function kept(output: string): Pick<InvocationPart, 'output' | 'dropped'> {
 
 /** Ends a part, once: one that was called off stays so. */
 function finish(world: World, id: string, instanceId: string, changes: Partial<InvocationPart>): void {
-  const part = world.invocations.get(id)?.parts.find((known) => known.instanceId === instanceId);
-  if (part === undefined || part.finishedAt !== null) return;
   change(world, id, instanceId, { ...changes, finishedAt: world.clock.now() });
 }
 
+/** What has ended is not changed any more. */
 function change(world: World, id: string, instanceId: string, changes: Partial<InvocationPart>): void {
   const invocation = world.invocations.get(id);
   if (invocation === undefined) return;

@@ -280,3 +280,12 @@ test('control planes get addresses in 127.0.1.0/24, the others from 127.0.2.0/24
   expect(ips).toContain('127.0.3.50');
   expect(new Set(ips).size).toBe(302);
 });
+
+test('an address that was asked for is taken, and given to nobody else', async () => {
+  const wanted = { PrivateIpAddress: '127.0.2.1' };
+  await runInstances(t.cloud, wanted);
+  expect(await codeOf(runInstances(t.cloud, wanted))).toBe('InvalidIPAddress.AlreadyUsed');
+  expect(await codeOf(runInstances(t.cloud, { PrivateIpAddress: '10.0.0.1' }))).toBe('InvalidParameter');
+  await runInstances(t.cloud);
+  expect(t.cloud.instances().map((instance) => instance.ip)).toEqual(['127.0.2.1', '127.0.2.2']);
+});

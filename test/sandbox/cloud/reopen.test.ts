@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { createSaver, readState } from '../../../src/sandbox/cloud/state-file.ts';
 import { runInstances, testCloud } from './kit.ts';
 
 test('a cloud opened anew knows its instances, as Stopped, its keys, its tokens and its roles', async () => {
@@ -59,27 +60,29 @@ test('a state file that is broken, or of another region, is refused and left as 
   await writeFile(file, '{"version":1,');
   await expect(testCloud({ directory: first.directory })).rejects.toThrow('is not a state file');
   expect(await readFile(file, 'utf8')).toBe('{"version":1,');
+  await rm(first.directory, { recursive: true });
 });
 
-test('an answered change is on disk', async () => {
-  const { cloud, directory, close } = await testCloud();
-  const [id] = await runInstances(cloud);
-  expect(await readFile(join(directory, 'cloud.json'), 'utf8')).toContain(`"${id}"`);
-  await close();
+test('a change that can not be written down is not answered as done', async () => {
+  const { cloud, directory } = await testCloud();
+  await cloud.settled();
+  await rm(directory, { recursive: true });
+  await writeFile(directory, 'in the way');
+  await expect(runInstances(cloud)).rejects.toMatchObject({ code: 'EEXIST' });
+  await rm(directory);
 });
 
-test('no state on disk ever holds an instance without the ClientToken that it was asked for with', async () => {
+test('what is saved is what holds when the call that asked for it has done all that it does', async () => {
   const { cloud, directory, close } = await testCloud();
-  const file = join(directory, 'cloud.json');
-  let done = false;
-  const call = runInstances(cloud, { ClientToken: 'attempt-1' }).finally(() => {
-    done = true;
-  });
-  while (!done) {
-    const text = await readFile(file, 'utf8');
-    expect(text.includes('"i-')).toBe(text.includes('attempt-1'));
-  }
-  await call;
-  expect(await readFile(file, 'utf8')).toContain('attempt-1');
+  const file = join(directory, 'saved.json');
+  const state = await readState(join(directory, 'cloud.json'));
+  if (state === null) throw new Error('There is no state.');
+  let nextSequence = 1;
+  const saved = createSaver(file, () => ({ ...state, nextSequence })).save();
+  for (let n = 0; n < 10; n += 1) await Promise.resolve();
+  nextSequence = 2;
+  await saved;
+  expect((await readState(file))?.nextSequence).toBe(2);
+  expect(cloud.region).toBe(state.region);
   await close();
 });
