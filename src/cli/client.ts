@@ -1,13 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
 import type { Json } from '../runtime/record.ts';
+import { readAddress } from '../supervisor/address.ts';
 import { loadConfig } from '../supervisor/config.ts';
-import { addressFile } from '../supervisor/wiring.ts';
 import { configPath } from './config-path.ts';
-
-const address = z.object({ url: z.url(), token: z.string(), pid: z.number() });
 
 /** How long the supervisor on this machine may take to answer, in ms: it answers from memory. */
 const answerWithinMs = 10_000;
@@ -29,10 +25,9 @@ export async function askSupervisor(
       },
       { cause },
     );
-  const text = await readFile(join(store, addressFile), 'utf8').catch((cause: unknown) => {
-    throw absent(cause);
-  });
-  const { url, token } = address.parse(JSON.parse(text));
+  const address = await readAddress(store);
+  if (address === null) throw absent();
+  const { url, token } = address;
   const response = await fetch(`${url}${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },

@@ -1,11 +1,19 @@
 import { Command, CommanderError } from 'commander';
 import { Failure } from '../failure.ts';
-import { exportCommand } from './export.ts';
-import { explainCommand, getCommand, pauseCommand, resumeCommand } from './nodes.ts';
-import { sandboxCommand } from './sandbox.ts';
-import { startCommand } from './start.ts';
-import { superviseCommand } from './supervise.ts';
-import { version, versionCommand } from './version.ts';
+import { version } from './version.ts';
+
+/** Each command's file is loaded only when it is asked for (or for the help): some bring large libraries with them. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  start: async () => (await import('./start.ts')).startCommand(),
+  supervise: async () => (await import('./supervise.ts')).superviseCommand(),
+  get: async () => (await import('./nodes.ts')).getCommand(),
+  explain: async () => (await import('./nodes.ts')).explainCommand(),
+  pause: async () => (await import('./nodes.ts')).pauseCommand(),
+  resume: async () => (await import('./nodes.ts')).resumeCommand(),
+  sandbox: async () => (await import('./sandbox.ts')).sandboxCommand(),
+  export: async () => (await import('./export.ts')).exportCommand(),
+  version: async () => (await import('./version.ts')).versionCommand(),
+};
 
 /** Exit statuses: 0 done, 1 failed, 2 not understood. */
 const failed = 1;
@@ -20,18 +28,12 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version(await version(), '-V, --version')
     .showHelpAfterError('(`wdrip --help` shows what there is)')
     .exitOverride();
-  const commands = [
-    startCommand(),
-    superviseCommand(),
-    getCommand(),
-    explainCommand(),
-    pauseCommand(),
-    resumeCommand(),
-    sandboxCommand(),
-    exportCommand(),
-    versionCommand(),
-  ];
-  for (const command of commands) program.addCommand(withExitOverride(command));
+  const asked = argv[2] ?? '';
+  const loaded = Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands);
+  for (const name of loaded) {
+    const command = await commands[name]?.();
+    if (command) program.addCommand(withExitOverride(command));
+  }
   try {
     await program.parseAsync([...argv]);
   } catch (caught) {

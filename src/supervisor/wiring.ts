@@ -1,4 +1,4 @@
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadMaterial } from '../bootstrap/cluster-material.ts';
 import { ossObjectStore } from '../bootstrap/oss.ts';
@@ -12,6 +12,7 @@ import { systemRandom } from '../runtime/random.ts';
 import { createRuntime } from '../runtime/runtime.ts';
 import type { Runtime, Transition } from '../runtime/types.ts';
 import { openLmdbStore } from '../store/lmdb.ts';
+import { removeAddress, writeAddress } from './address.ts';
 import type { SupervisorConfig } from './config.ts';
 import { machineEntries, onSetAside } from './machines.ts';
 import { supervisorRoutes } from './routes.ts';
@@ -29,9 +30,6 @@ export interface Running {
   onTransition(listener: (transition: Transition) => void): void;
   stop(): Promise<void>;
 }
-
-/** File in the store's folder that says how to reach the supervisor that runs on it. For its owner only. */
-export const addressFile = 'supervisor.json';
 
 /** Everything that a supervisor is made of, put together. Reads like a table of contents. */
 export async function startSupervisor(options: {
@@ -107,14 +105,7 @@ export async function startSupervisor(options: {
       await supervisor.stop();
       await runtime.stop();
       await store.close();
-      await rm(join(config.store, addressFile), { force: true });
+      await removeAddress(config.store);
     },
   };
-}
-
-async function writeAddress(folder: string, address: object): Promise<void> {
-  const path = join(folder, addressFile);
-  await writeFile(`${path}.new`, `${JSON.stringify(address)}\n`, { mode: 0o600 });
-  await chmod(`${path}.new`, 0o600);
-  await rename(`${path}.new`, path);
 }
