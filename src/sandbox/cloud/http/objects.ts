@@ -123,7 +123,9 @@ async function operate(call: Call, query: readonly (readonly [string, string])[]
   const extra = query.filter(
     ([name]) => !/^(x-oss-|OSSAccessKeyId$|Expires$|Signature$|security-token$)/.test(name),
   );
-  if (extra.length > 0) throw new OssError(ossErrors.notImplemented);
+  // GetObjectMeta is a HEAD that tells less than HeadObject; here it tells as much.
+  const onlyMeta = request.method === 'HEAD' && extra.every(([name]) => name === 'objectMeta');
+  if (extra.length > 0 && !onlyMeta) throw new OssError(ossErrors.notImplemented);
   if (key === '') return bucketOperation(call);
   if (Buffer.byteLength(key) > LONGEST_KEY_BYTES) throw new OssError(ossErrors.invalidObjectName);
   if (!cloud.buckets().includes(bucket)) throw new OssError(ossErrors.noSuchBucket, { BucketName: bucket });

@@ -106,7 +106,8 @@ function readSignature(request: OssRequest, region: string, now: number): ReadSi
       authorization,
     );
   if (headerV4 !== null) {
-    const date = request.headers['x-oss-date'] ?? '';
+    // Without x-oss-date the Date header is signed, as it is (the official Go SDK does so).
+    const date = request.headers['x-oss-date'] ?? request.headers.date ?? '';
     if (Math.abs(timeOf(date) - now) > WINDOW_MS) throw new OssError(unverified.oss.skewed);
     const [, credential = '', additional = '', signature = ''] = headerV4;
     const token = request.headers['x-oss-security-token'] ?? null;
@@ -160,7 +161,7 @@ function v4(
   },
 ): ReadSignature {
   const [accessKeyId = '', day = '', region = '', product, end] = given.credential.split('/');
-  if (product !== 'oss' || end !== 'aliyun_v4_request' || day !== given.date.slice(0, 8))
+  if (product !== 'oss' || end !== 'aliyun_v4_request' || day !== dayOf(given.date))
     throw new OssError(unverified.oss.malformed);
   if (region !== given.region) throw new OssError(unverified.oss.badRegion);
   const additional = given.additional === '' ? [] : given.additional.split(';');
@@ -201,6 +202,11 @@ function v4(
   };
 }
 
+/** `20261124` */
+function dayOf(date: string): string {
+  return new Date(timeOf(date)).toISOString().slice(0, 10).replaceAll('-', '');
+}
+
 function v1(request: OssRequest, date: string): ReadSignature['expected'] {
   const { headers } = request;
   const ossHeaders = Object.entries(headers)
@@ -229,12 +235,14 @@ function pathOf({ bucket, key }: OssResource): string {
   return bucket === '' ? '/' : `/${bucket}/${key}`;
 }
 
-/** `20261124T114149Z` in epoch ms. @throws OssError if it is none */
+/** `20261124T114149Z`, or a date as HTTP has it, in epoch ms. @throws OssError if it is neither */
 function timeOf(date: string): number {
   const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(date);
-  if (parts === null) throw new OssError(unverified.oss.malformed);
-  const [, year, month, day, hour, minute, second] = parts;
-  return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`).getTime();
+  const [, year, month, day, hour, minute, second] = parts ?? [];
+  const text = parts === null ? date : `${year}-${month}-${day}T${hour}:${minute}:${second}Z`;
+  const at = /(Z|GMT)$/.test(text) ? new Date(text).getTime() : Number.NaN;
+  if (Number.isNaN(at)) throw new OssError(unverified.oss.malformed);
+  return at;
 }
 
 /** The account's identities, refused in the words of object storage. */
