@@ -36,7 +36,7 @@ export const faults = {
   diskBroken: async (stage: Stage, { instance }: Worker) =>
     void (await stage.shell(
       instance,
-      'echo "\u0000 not YAML: [" > "$WDRIP_ROOT/var/lib/kubelet/config.yaml"\nsystemctl restart kubelet',
+      'echo "not: [YAML" > "$WDRIP_ROOT/var/lib/kubelet/config.yaml"\nsystemctl restart kubelet',
     )),
 
   /** Its system dies and never boots again, while the cloud goes on calling it Running. */
