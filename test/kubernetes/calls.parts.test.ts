@@ -186,6 +186,25 @@ test('safety 27: drain ends at its deadline though the API hangs, and says why i
   expect(Date.now() - at).toBeLessThan(1_000);
 });
 
+test('safety 17: a drain that is called off in the middle rejects with the reason, and asks nothing more', async () => {
+  const off = new AbortController();
+  const reason = new Error('the node is Ready again');
+  api.script = (asked, response) => {
+    if (!isEviction(asked)) return podList(response, [pod(1), pod(2)]);
+    off.abort(reason);
+    return refuse(response, 429, 'TooManyRequests', {
+      details: { causes: [{ reason: 'DisruptionBudget' }] },
+    });
+  };
+  const drained = kubernetes.drain('n', { deadlineMs: 60_000, unreachable: false, signal: off.signal });
+  await expect(drained).rejects.toBe(reason);
+  const asked = api.asked.length;
+  // Another call all the way there and back: a next look of the drain would have come by then.
+  api.script = (_asked, response) => json(response, 200, theNode);
+  await kubernetes.annotate('n', { a: 'b' });
+  expect(api.asked.length).toBe(asked + 1);
+});
+
 test('safety 17: drain that was called off before it began does nothing', async () => {
   const reason = new Error('moved on');
   const signal = AbortSignal.abort(reason);

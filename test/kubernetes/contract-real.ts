@@ -78,6 +78,11 @@ export async function runKubernetesContract(
     await attempt('no permission: the first word is blind, and it names what is missing', () =>
       noPermission(adapter(QUICK, api.kubeconfig('nobody'))),
     );
+    await attempt(
+      'a server whose certificate another authority has signed is refused, and not asked again',
+      () =>
+        wrongAuthority(adapter(QUICK, api.kubeconfig('any').replace(/, certificate-authority: '[^']*'/, ''))),
+    );
     const quick = adapter(QUICK);
     for (const { name, run } of disturbances)
       await attempt(name, () => run(api, { ...stage, kubernetes: quick }));
@@ -156,6 +161,11 @@ async function noPermission(kubernetes: KubernetesAdapter): Promise<void> {
   } finally {
     await watch.stop();
   }
+}
+
+async function wrongAuthority(kubernetes: KubernetesAdapter): Promise<void> {
+  const refused = { name: 'Failure', kind: 'rejected', code: 'CertificateRefused' };
+  await rejects(kubernetes.cordon('any'), refused);
 }
 
 /** Runs `during` with a watch that is sighted, and checks that it is sighted again afterwards, on fresh knowledge. */

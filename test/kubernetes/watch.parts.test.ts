@@ -333,6 +333,18 @@ test('safety 11, safety 61: after blindness every heartbeat counts from the new 
   expect(after).toBeGreaterThanOrEqual(blindAt);
 });
 
+test('safety 11: heartbeats count from the moment of sight, not from a list that was read long before it', async () => {
+  api.script = ({ kind, path }, response) =>
+    kind === 'watch' && path.endsWith('leases') ? refuse(response, 503, 'ServiceUnavailable') : undefined;
+  const seen = watching();
+  await until('blind: no watch of leases', () => seen.state() === 'blind' && lists() > 0);
+  const refusedTill = Date.now();
+  api.script = null;
+  await until('sighted', () => seen.state() === 'sighted');
+  for (const at of seen.view()?.heartbeats.values() ?? []) expect(at).toBeGreaterThanOrEqual(refusedTill);
+  expect(seen.view()?.heartbeats.size).toBe(5);
+});
+
 test('blind is told again when its reason becomes another one', async () => {
   api.script = (_asked, response) => refuse(response, 403, 'Forbidden', { message: 'nodes is forbidden' });
   const seen = watching();
