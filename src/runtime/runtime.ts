@@ -18,6 +18,8 @@ import type { ActorEvent, Runtime, RuntimeOptions, SendResult, Transition } from
 const MAILBOX_LIMIT = 256;
 /** Transitions of one commit: enough to make the flush cheap (1 µs each), few enough to block the process for only some 10 ms. */
 const BATCH_LIMIT = 1_024;
+/** Hexadecimal digits of an attempt id: 160 bits, and within the 64 characters of a ClientToken. */
+const ATTEMPT_LENGTH = 40;
 /** Longest actor id, in UTF-8 bytes: the store's keys have a limit (1,978 bytes in lmdb). */
 const LONGEST_ID = 512;
 
@@ -34,10 +36,12 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const idlers: { resolve: () => void; reject: (failure: unknown) => void }[] = [];
   let phase: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
   let isWoken = false;
-  // Never the same again, so that an actor that is removed and spawned anew does not use its namesake's attempt ids.
+  // Never the same again, so that an actor that is removed and spawned anew does not use its namesake's attempt ids: what was done
+  // once under an id would count as done already.
   const life = random.hex(8);
+  let attempts = 0;
   const attempt = (actor: string, sequence: number, invoke: string): string =>
-    hash('sha256', `${life}\n${actor}\n${sequence}\n${invoke}`).slice(0, 40);
+    hash('sha256', `${life}\n${attempts++}\n${actor}\n${sequence}\n${invoke}`).slice(0, ATTEMPT_LENGTH);
   const kindOf = (src: string) => (src in effects ? 'effect' : machines.has(src) ? 'machine' : undefined);
   const tools = () => ({ now: clock.now(), attempt, kindOf });
 

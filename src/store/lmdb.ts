@@ -1,61 +1,115 @@
-import { mkdir } from 'node:fs/promises';
+import { existsSync, renameSync, statSync } from 'node:fs';
+import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { Failure } from '../failure.ts';
-import type { Store, StoreEntry, StoreWrite } from '../runtime/types.ts';
+import type { Store, StoreWrite } from '../runtime/types.ts';
+import { faultOfFile } from './check.ts';
 import { decodeValue, encodeValues } from './checksum.ts';
 import { lockFolder } from './lock.ts';
 
 export interface LmdbStoreOptions {
-  /** The most that the database may take, in bytes. Beyond it commits fail with `StoreFull`, as on a full disk. */
-  readonly maxBytes?: number;
+  /** Begin with an empty store if the file is broken, and keep the broken one beside it. Otherwise that is a failure. */
+  readonly setAsideBroken?: boolean;
 }
+
+/** A broken database file that was set aside. Its actors are lost: what they had tried is not known. */
+export interface BrokenFile {
+  readonly why: string;
+  /** Where it lies now; null if there was none any more. */
+  readonly movedTo: string | null;
+}
+
+export interface LmdbStore extends Store {
+  /** Not null if the store begins empty although it should not. Whoever opened it shows this. */
+  readonly setAside: BrokenFile | null;
+}
+
+/** Less free space than this on the disk counts as none when a write fails: LMDB says "input/output error" of a write cut short. */
+const NO_SPACE_BYTES = 1_048_576;
+/** More set-aside files of one store than this and a person must clear up. */
+const MOST_SET_ASIDE = 100;
 
 /**
  * A store in the folder `path`, made if it is not there. One process at a time.
  *
- * Gives the failures `StoreInUse` (another process has it), `StoreUnreadable` (no permission, no space, not a database) and, at commits,
- * `StoreFull` and `StoreFailed`.
+ * Fails with `StoreInUse` (another process has it), `StoreBroken` (the file is damaged), `StoreFull` or `StoreUnreadable` (no permission, no
+ * folder); its commits with `StoreFull` or `StoreFailed`, and then nothing of them is written.
  */
-export async function openLmdbStore(path: string, options: LmdbStoreOptions = {}): Promise<Store> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  const lock = await lockFolder(path);
-  const database = open<Uint8Array, string>({
-    path: join(path, 'data.mdb'),
-    encoding: 'binary',
-    // Without this a commit is "done" before it is on the disk.
-    overlappingSync: false,
-  });
-  void options;
-  return lmdbStore(database, lock.release);
+export async function openLmdbStore(path: string, options: LmdbStoreOptions = {}): Promise<LmdbStore> {
+  const file = join(path, 'data.mdb');
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const lock = await lockFolder(path);
+    try {
+      const why = faultOf(file, lock.wasOwned);
+      if (why !== undefined && !options.setAsideBroken) throw brokenFile(file, why);
+      const setAside = why === undefined ? null : { why, movedTo: moveAside(file) };
+      const database = open<Uint8Array, string>({
+        path: file,
+        encoding: 'binary',
+        // With it, lmdb says that a commit is done when it can be read, and not when it is on the disk.
+        overlappingSync: false,
+      });
+      await lock.noteOwner();
+      return { ...storeOn(database, path, lock.release), setAside };
+    } catch (caught) {
+      await lock.release();
+      throw caught;
+    }
+  } catch (caught) {
+    throw caught instanceof Failure ? caught : unopenable(path, caught);
+  }
 }
 
-function lmdbStore(database: RootDatabase<Uint8Array, string>, release: () => Promise<void>): Store {
-  const entryOf = (key: string, bytes: Uint8Array): StoreEntry => decodeValue(key, bytes);
+/** What is wrong with the file; undefined if nothing is, or if it is yet to be made. */
+function faultOf(file: string, wasOwned: boolean): string | undefined {
+  // A store that never came to be opened may have left a file without content.
+  if (!existsSync(file) || statSync(file).size === 0) return wasOwned ? 'its content is gone' : undefined;
+  return faultOfFile(file);
+}
+
+function moveAside(file: string): string | null {
+  if (!existsSync(file)) return null;
+  for (let number = 1; number <= MOST_SET_ASIDE; number++) {
+    const target = `${file}.broken-${number}`;
+    if (existsSync(target)) continue;
+    renameSync(file, target);
+    return target;
+  }
+  throw brokenFile(file, `it is damaged, and so were ${MOST_SET_ASIDE} before it, which lie beside it`);
+}
+
+function storeOn(
+  database: RootDatabase<Uint8Array, string>,
+  path: string,
+  release: () => Promise<void>,
+): Store {
   return {
     async commit(batch: readonly StoreWrite[]) {
       if (batch.length === 0) return;
       const values = encodeValues(batch);
-      let done: Promise<boolean> | undefined;
+      // lmdb puts what is written in one turn into one transaction. It gives few promises for it, and each must be listened to.
+      const done = new Set<Promise<boolean>>();
       for (const [index, write] of batch.entries()) {
         const value = values[index];
-        done = value ? database.put(write.key, value) : database.remove(write.key);
+        done.add(value ? database.put(write.key, value) : database.remove(write.key));
       }
       try {
-        await done;
+        await Promise.all(done);
       } catch (caught) {
-        throw await commitFailure(caught);
+        throw await commitFailure(caught, path);
       }
     },
     async *entries(prefix) {
       for (const { key, value } of database.getRange({ start: prefix })) {
         if (!key.startsWith(prefix)) return;
-        yield entryOf(key, value);
+        yield decodeValue(key, value);
       }
     },
     async get(key) {
       const bytes = database.get(key);
-      return bytes === undefined ? undefined : entryOf(key, bytes);
+      return bytes === undefined ? undefined : decodeValue(key, bytes);
     },
     async close() {
       await database.close();
@@ -64,22 +118,49 @@ function lmdbStore(database: RootDatabase<Uint8Array, string>, release: () => Pr
   };
 }
 
-async function commitFailure(caught: unknown): Promise<Failure> {
-  const cause =
-    caught instanceof Error && 'commitError' in caught ? await settled(caught.commitError) : caught;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const full = /No space left|MDB_MAP_FULL|quota/i.test(message);
+function brokenFile(file: string, why: string): Failure {
+  return new Failure({
+    kind: 'rejected',
+    code: 'StoreBroken',
+    message: `the store's file ${file} is broken: ${why}. Move it away to begin with an empty store; nodes under repair are then observed anew`,
+  });
+}
+
+function unopenable(path: string, caught: unknown): Failure {
+  const message = caught instanceof Error ? caught.message : String(caught);
+  const code = /ENOSPC|No space left/.test(message) ? 'StoreFull' : 'StoreUnreadable';
   return new Failure(
-    {
-      kind: 'retryable',
-      code: full ? 'StoreFull' : 'StoreFailed',
-      message: `writing to the store failed: ${message}`,
-    },
-    { cause },
+    { kind: 'rejected', code, message: `the store ${path} can't be opened: ${message}` },
+    { cause: caught },
   );
 }
 
-async function settled(promise: unknown): Promise<unknown> {
+async function commitFailure(caught: unknown, path: string): Promise<Failure> {
+  const cause =
+    caught instanceof Error && 'commitError' in caught ? await reasonOf(caught.commitError) : caught;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const isFull = /No space left|MDB_MAP_FULL|File too large|quota/i.test(message) || (await isDiskFull(path));
+  const data = isFull
+    ? {
+        code: 'StoreFull',
+        message: `no space is left for the store ${path}: make room on its disk (${message})`,
+      }
+    : { code: 'StoreFailed', message: `the store ${path} can't be written: ${message}` };
+  return new Failure({ kind: 'retryable', ...data }, { cause });
+}
+
+async function isDiskFull(path: string): Promise<boolean> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize < NO_SPACE_BYTES;
+  } catch {
+    // Then the disk has another trouble, and the message of the write says more.
+    return false;
+  }
+}
+
+/** lmdb gives the reason of a failed commit as a promise that rejects with it. */
+async function reasonOf(promise: unknown): Promise<unknown> {
   try {
     return await promise;
   } catch (caught) {
