@@ -14,6 +14,7 @@ import { defaultSandboxDir, type SandboxPaths, sandboxPaths } from './dir.ts';
 import { takeDown } from './down.ts';
 import { type ExecResult, execOn } from './exec.ts';
 import { findInstance } from './find-instance.ts';
+import { preparePrograms } from './host/programs.ts';
 import { isSandboxLocked } from './lock.ts';
 import { writePrivately } from './private-file.ts';
 import { mustReadSandboxState, readSandboxState, type SandboxState } from './state.ts';
