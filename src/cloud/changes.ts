@@ -13,8 +13,10 @@ const USER_DATA_LIMIT = 16 * 1024;
 /** A new system disk takes about half a minute. The rung's own deadline is ten, and the start comes after this. In ms. */
 const DISK_DEADLINE_MS = 300_000;
 
-/** How often the disk is looked at, in ms: what is lost by looking late is small beside the half minute. */
-const DISK_POLL_MS = 1_000;
+/** Wait before the second look at the disk and the longest between two, in ms: what is lost by looking late is small beside the work. */
+const DISK_FIRST_POLL_MS = 200;
+const DISK_LONGEST_POLL_MS = 2_000;
+const DISK_POLL_GROWTH = 1.3;
 
 /** Asks for a reboot. Needs Running. */
 export async function reboot(
@@ -116,7 +118,7 @@ export async function replaceSystemDisk(
     options?.signal,
   );
   const deadline = clock.now() + DISK_DEADLINE_MS;
-  for (;;) {
+  for (let wait = DISK_FIRST_POLL_MS; ; wait = Math.min(DISK_LONGEST_POLL_MS, wait * DISK_POLL_GROWTH)) {
     const instance = await findInstance(reading, id);
     if (instance === null) {
       throw new Failure({
@@ -133,7 +135,7 @@ export async function replaceSystemDisk(
         message: `ReplaceSystemDisk: ${id} does not have its new disk ${diskId} after ${DISK_DEADLINE_MS} ms`,
       });
     }
-    await sleep(clock, DISK_POLL_MS, options?.signal);
+    await sleep(clock, Math.min(wait, deadline - clock.now()), options?.signal);
   }
 }
 

@@ -16,10 +16,13 @@ const DELIVERY_MS = 60_000;
 /** What the answer may be late beyond that, in ms, before the command counts as having no end. */
 const GRACE_MS = 5_000;
 
-/** Wait before the first look at the result and the longest between two, in ms: a restart of a unit takes less than a second. */
-const FIRST_POLL_MS = 300;
+/**
+ * Wait before the first look at the result and the longest between two, in ms: a restart of a unit takes less than a second, and what is
+ * lost by looking late stays below a third of what the command took.
+ */
+const FIRST_POLL_MS = 100;
 const LONGEST_POLL_MS = 2_000;
-const POLL_GROWTH = 1.5;
+const POLL_GROWTH = 1.3;
 
 /** The shortest time-out that Cloud Assistant takes, in seconds. */
 const SHORTEST_TIMEOUT_S = 10;

@@ -67,7 +67,11 @@ test('the result is looked for soon, then less often', async () => {
   await run(reading);
   const looks = reading.sent.filter(({ action }) => action === 'DescribeInvocationResults');
   expect(looks).toHaveLength(8);
-  expect(reading.clock.now() - start).toBe(300 + 450 + 675 + 1_012.5 + 1_518.75 + 2_000 * 3);
+  const waits = Array.from({ length: 8 }, (_, index) => 100 * 1.3 ** index);
+  expect(reading.clock.now() - start).toBeCloseTo(
+    waits.reduce((sum, wait) => sum + wait, 0),
+    3,
+  );
 });
 
 test.each<[string, Result, object]>([

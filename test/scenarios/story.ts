@@ -88,7 +88,7 @@ export function rungsTaken(changes: readonly StateChange[], slot: string): reado
   return own.flatMap((entry, index) => {
     const rung = rungs.find((each) => each === acting.exec(entry.to)?.[1]);
     if (rung === undefined) return [];
-    const left = own.slice(index + 1).find(({ to }) => !to.startsWith(`repairing.${rung}.`));
+    const left = own.slice(index + 1).find(({ to }) => to !== `repairing.${rung}.awaitingReady`);
     return [{ rung, at: entry.at, leftAt: left?.at ?? null }];
   });
 }

@@ -6,18 +6,21 @@ import { sleep } from '../../runtime/clock.ts';
 import type { World } from '../world.ts';
 
 /**
- * How often the cloud is asked how far it has come, in ms. Short at first, since a start takes seconds; then slower, to spare the
- * account's request quota. The whole wait is bounded by the rung's `actionMs`, which aborts the effect.
+ * How soon the cloud is asked first how far it has come, how much longer each wait is than the one before, and the longest, in ms: what is
+ * lost by looking late stays below a third of what the work itself took, and a minute's work is some thirty requests. The whole wait
+ * is bounded by the rung's `actionMs`, which aborts the effect.
  */
-const pollMs = [250, 500, 500, 1_000, 1_000, 2_000] as const;
+const firstPollMs = 100;
+const pollGrowth = 1.3;
+const longestPollMs = 2_000;
 
 /** Waits until `done` gives something other than null, asking the cloud again and again. Ends early only by the signal. */
 export async function poll<T>(clock: Clock, signal: AbortSignal, ask: () => Promise<T | null>): Promise<T> {
-  for (let round = 0; ; round++) {
+  for (let waitMs = firstPollMs; ; waitMs = Math.min(longestPollMs, waitMs * pollGrowth)) {
     signal.throwIfAborted();
     const answer = await ask();
     if (answer !== null) return answer;
-    await sleep(clock, pollMs[Math.min(round, pollMs.length - 1)] ?? 2_000, signal);
+    await sleep(clock, waitMs, signal);
   }
 }
 
