@@ -63,7 +63,9 @@ export function starter(): {
   onGone(listener: () => void): void;
 } {
   return {
-    say: (word) => process.send?.({ say: word }),
+    say: (word) => {
+      if (process.connected) process.send?.({ say: word });
+    },
     onUp: (listener) =>
       process.on('message', (message) => {
         if (messageSchema.safeParse(message).data?.say === 'up') listener();

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { bundlePrefix, type NodeRole } from '../bootstrap/bundle.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -46,7 +46,10 @@ export async function startDaemon(settings: DaemonSettings): Promise<Daemon> {
   const { programs, cluster, clock, random, log } = settings;
   const paths = sandboxPaths(settings.dir);
   await mkdir(paths.dir, { recursive: true, mode: 0o700 });
-  const lock = await lockSandbox(paths.dir);
+  // Held until the process ends, whatever ends it.
+  await lockSandbox(paths.dir);
+  // An older daemon's: its pid may be anybody's by now.
+  await rm(paths.state, { force: true });
   const killed = await cleanLeftovers(paths.dir, clock);
   if (killed > 0) log.warn('a crashed sandbox had left processes behind: they were killed', { killed });
 
@@ -96,7 +99,6 @@ export async function startDaemon(settings: DaemonSettings): Promise<Daemon> {
       // The cloud first: it must not boot again what the host has ended.
       await cloud.close();
       await host.close();
-      await lock.release();
       log.info('the sandbox is closed');
     },
   };

@@ -12,6 +12,8 @@ import { readSandboxState } from './state.ts';
 const END_LIMIT_MS = 30_000;
 /** After SIGKILL only the kernel has work left. */
 const KILL_LIMIT_MS = 5_000;
+/** A daemon that has just been started opens its servers first. */
+const START_LIMIT_MS = 30_000;
 const LOOK_MS = 50;
 
 /** What `takeDown` found and did. */
@@ -58,19 +60,27 @@ async function endDaemon(dir: string, clock: Clock, progress: (step: string) => 
       look: async () =>
         (await isSandboxLocked(paths.dir)) ? { seen: 'its daemon runs' } : { done: undefined },
     });
-  // Written right after the lock was taken: while somebody holds that, the pid is his.
-  const state = await readSandboxState(paths);
-  if (!state) {
-    // In its first moments, or in its last.
-    return unlocked(END_LIMIT_MS);
-  }
-  signal(state.pid, 'SIGTERM');
+  // Written soon after the lock was taken, and over what an older one had written: while somebody holds the lock, the pid is his.
+  const pid = await waitUntil<number | null>({
+    what: `the daemon of the sandbox in ${paths.dir} to say who it is`,
+    advice: `See ${paths.log}`,
+    clock,
+    timeoutMs: START_LIMIT_MS,
+    intervalMs: LOOK_MS,
+    look: async () => {
+      if (!(await isSandboxLocked(dir))) return { done: null };
+      const state = await readSandboxState(paths);
+      return state ? { done: state.pid } : { seen: 'it says nothing' };
+    },
+  });
+  if (pid === null) return;
+  signal(pid, 'SIGTERM');
   try {
     await unlocked(END_LIMIT_MS);
   } catch (caught) {
     if (!(caught instanceof Failure)) throw caught;
     progress('the daemon does not end: killing it');
-    signal(state.pid, 'SIGKILL');
+    signal(pid, 'SIGKILL');
     await unlocked(KILL_LIMIT_MS);
   }
 }

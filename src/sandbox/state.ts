@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
 import type { SandboxPaths } from './dir.ts';
+import { isSandboxLocked } from './lock.ts';
 import { writePrivately } from './private-file.ts';
 
 const schema = z.strictObject({
@@ -40,15 +41,16 @@ export async function readSandboxState(paths: SandboxPaths): Promise<SandboxStat
   }
 }
 
-/** The state of a sandbox that should be there. Throws `Failure` `NoSandbox`. */
+/** The state of a sandbox that should run. Throws `Failure` `NoSandbox`, or `SandboxCrashed` if only its files are there. */
 export async function mustReadSandboxState(paths: SandboxPaths): Promise<SandboxState> {
   const state = await readSandboxState(paths);
-  if (state) return state;
-  throw new Failure({
-    kind: 'notFound',
-    code: 'NoSandbox',
-    message: `there is no sandbox in ${paths.dir}: bring one up with \`wdrip sandbox up\`, or name its folder with --dir`,
-  });
+  if (!state) {
+    const message = `there is no sandbox in ${paths.dir}: bring one up with \`wdrip sandbox up\`, or name its folder with --dir`;
+    throw new Failure({ kind: 'notFound', code: 'NoSandbox', message });
+  }
+  if (await isSandboxLocked(paths.dir)) return state;
+  const message = `the sandbox in ${paths.dir} does not run any more (see ${paths.log}): bring up a new one with \`wdrip sandbox up\`, or clear it away with \`wdrip sandbox down\``;
+  throw new Failure({ kind: 'notFound', code: 'SandboxCrashed', message });
 }
 
 export async function writeSandboxState(paths: SandboxPaths, state: SandboxState): Promise<void> {

@@ -62,6 +62,7 @@ test("a sandbox's state holds keys: for its owner only; a torn one is none", asy
   await writeSandboxState(paths, exampleState);
   expect((await stat(paths.state)).mode & 0o777).toBe(0o600);
   expect(await readSandboxState(paths)).toEqual(exampleState);
+  await expect(mustReadSandboxState(paths)).rejects.toMatchObject({ code: 'SandboxCrashed' });
   await writeFile(paths.state, '{"version": 1, "pid"');
   expect(await readSandboxState(paths)).toBeNull();
   await expect(mustReadSandboxState(paths)).rejects.toMatchObject({

@@ -33,6 +33,10 @@ export function daemonCommand(): Command {
         clock: systemClock(),
         random: systemRandom,
         log,
+      }).catch((caught: unknown) => {
+        log.error(caught instanceof Error ? caught.message : String(caught));
+        // What is open by then, the channel to the starter above all, would keep the process.
+        process.exit(1);
       });
       upper.onUp(() => {
         up = true;
@@ -41,7 +45,7 @@ export function daemonCommand(): Command {
       upper.say('open');
       log.info('closing the sandbox', { why: await Promise.race([signalled, orphaned]) });
       await daemon.close();
-      // A connection that is still open would keep the process, and whoever takes the sandbox down waits for its end.
+      // The lock goes with the process, and whoever takes the sandbox down waits for that.
       process.exit(0);
     });
 }
