@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { defaultRetryPolicy, type Repeatable, type RetryNote, withRetry } from '../../src/cloud/retry.ts';
 import { Failure, type FailureKind } from '../../src/failure.ts';
-import { seededRandom } from '../../src/runtime/random.ts';
+import { type Random, seededRandom } from '../../src/runtime/random.ts';
 import { virtualClock } from './virtual-clock.ts';
 
 function failure(kind: FailureKind, code: string, retryAfterMs?: number): Failure {
@@ -9,7 +9,11 @@ function failure(kind: FailureKind, code: string, retryAfterMs?: number): Failur
 }
 
 /** Makes a call that fails as listed and then succeeds; tells how it ended, and what was logged. */
-async function run(repeatable: Repeatable, failures: readonly unknown[], options: { slowMs?: number } = {}) {
+async function run(
+  repeatable: Repeatable,
+  failures: readonly unknown[],
+  options: { slowMs?: number; random?: Random } = {},
+) {
   const clock = virtualClock();
   const notes: RetryNote[] = [];
   let calls = 0;
@@ -28,7 +32,7 @@ async function run(repeatable: Repeatable, failures: readonly unknown[], options
         repeatable,
         policy: defaultRetryPolicy,
         clock,
-        random: seededRandom(7),
+        random: options.random ?? seededRandom(7),
         log: (note) => notes.push(note),
       },
     ).catch((caught: unknown) => caught),
@@ -113,6 +117,17 @@ test('the waits grow with full jitter, and longer after a refusal', async () => 
       expect(waits[index]).toBeLessThanOrEqual(ceiling);
     expect(new Set(waits).size).toBe(5);
     expect(tookMs).toBe(waits.reduce((sum, wait) => sum + wait, 0));
+  }
+});
+
+test('the jitter is full: a wait is anything from nothing to its ceiling', async () => {
+  for (const share of [0, 0.25, 0.999]) {
+    const random = { ...seededRandom(1), next: () => share };
+    const { notes } = await run('always', [noAnswer, noAnswer], { random });
+    const { firstMs } = defaultRetryPolicy;
+    expect(notes.map(({ waitMs }) => waitMs)).toEqual(
+      [firstMs, 2 * firstMs].map((most) => Math.round(share * most)),
+    );
   }
 });
 
