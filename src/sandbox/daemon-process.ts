@@ -79,7 +79,10 @@ function heard(child: ChildProcess, word: Word, limitMs: number, paths: SandboxP
     const fail = async (why: string) => {
       const said = (await readFile(paths.log, 'utf8').catch(() => '')).slice(-LOG_TAIL).trim();
       const message = `the sandbox's daemon ${why}. Its log, ${paths.log}, ends with:\n${said}`;
+      // Whatever it is at, it must not keep this process: without its starter it ends by itself.
       child.kill('SIGTERM');
+      if (child.connected) child.disconnect();
+      child.unref();
       reject(new Failure({ kind: 'retryable', code: 'SandboxNotStarted', message }));
     };
     const late = clock.after(limitMs, () =>

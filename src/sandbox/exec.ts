@@ -58,10 +58,12 @@ function run(
   const [program, ...args] = command;
   const { disk } = instanceFolders(paths.dir, instance.id);
   if (!instance.booted || !existsSync(disk)) {
+    const { id, status } = instance;
+    const verb = status === 'Running' ? 'reboot --force' : 'start';
     throw new Failure({
       kind: 'rejected',
       code: 'InstanceDown',
-      message: `the instance ${instance.id} (${slotOf(instance)}) does not run (the cloud says ${instance.status}): start it with \`wdrip sandbox ecs start ${instance.id}\``,
+      message: `the system of the instance ${id} (${slotOf(instance)}) does not run (the cloud says ${status}): boot it with \`wdrip sandbox ecs ${verb} ${id}\``,
     });
   }
   const env = instanceEnvironment({

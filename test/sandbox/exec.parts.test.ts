@@ -53,9 +53,11 @@ test('what runs on an instance ends with the sandbox', async () => {
   expect((await running).exitCode).toBe(137);
 });
 
-test('an instance whose system does not run takes no command, and the error says how to start it', async () => {
-  const down = { ...instance, booted: false, status: 'Stopped' };
-  expect(() => execOn(sandboxPaths(folder), exampleState, down, ['true'])).toThrow(
-    'the instance i-a (workers-0) does not run (the cloud says Stopped): start it with `wdrip sandbox ecs start i-a`',
+test('an instance whose system does not run takes no command, and the error says how to boot it', async () => {
+  const on = (status: string) => () =>
+    execOn(sandboxPaths(folder), exampleState, { ...instance, booted: false, status }, ['true']);
+  expect(on('Stopped')).toThrow(
+    'the system of the instance i-a (workers-0) does not run (the cloud says Stopped): boot it with `wdrip sandbox ecs start i-a`',
   );
+  expect(on('Running')).toThrow('boot it with `wdrip sandbox ecs reboot --force i-a`');
 });
