@@ -231,7 +231,7 @@ test('the runtime is XState: random histories of a node end in the same states, 
       { weight: 5, arbitrary: ends },
       { weight: 2, arbitrary: crashes },
     ),
-    { maxLength: 60 },
+    { minLength: 40, maxLength: 100 },
   );
   const visited = new Set<string>();
   await fc.assert(
@@ -239,7 +239,7 @@ test('the runtime is XState: random histories of a node end in the same states, 
       for (const state of await expectSame(nodeMachine, { ...nodeInput, policy: {} }, all))
         visited.add(state);
     }),
-    { numRuns: 250 },
+    { numRuns: 80 },
   );
   const all = [...visited].join();
   for (const state of ['healthy', 'suspect', 'blind', 'restartingKubelet', 'recovering']) {
@@ -293,7 +293,7 @@ test('so do those of a machine with parallel regions, history and chains of alwa
         arbitrary: fc.constant<Happening>({ kind: 'send', event: () => ({ type: 'END' }), name: 'END' }),
       },
     ),
-    { maxLength: 80 },
+    { minLength: 40, maxLength: 100 },
   );
   const on: Happening = { kind: 'send', event: () => ({ type: 'POWER' }), name: 'POWER' };
   const visited = new Set<string>();
@@ -301,7 +301,7 @@ test('so do those of a machine with parallel regions, history and chains of alwa
     fc.asyncProperty(fc.nat(4), history, async (heat, all) => {
       for (const state of await expectSame(everything, { heat }, [on, ...all])) visited.add(state);
     }),
-    { numRuns: 200 },
+    { numRuns: 80 },
   );
   const all = [...visited].join();
   for (const state of ['off', 'humming', 'howling', 'fast', 'second', 'working', 'paused', 'ended']) {
