@@ -30,7 +30,7 @@ export async function lockFolder(path: string): Promise<FolderLock> {
   try {
     await listen(server, `\0wdrip-store-${dev}-${ino}`);
   } catch (caught) {
-    if (!(caught instanceof Error && 'code' in caught && caught.code === 'EADDRINUSE')) throw caught;
+    if (!isTaken(caught)) throw caught;
     const owner = await ownerOf(path);
     throw new Failure({
       kind: 'rejected',
@@ -45,6 +45,10 @@ export async function lockFolder(path: string): Promise<FolderLock> {
     noteOwner: () => writeFile(ownerFile, `${JSON.stringify({ pid: process.pid })}\n`, { mode: 0o600 }),
     release: () => new Promise((resolve) => server.close(() => resolve())),
   };
+}
+
+function isTaken(caught: unknown): boolean {
+  return typeof caught === 'object' && caught !== null && 'code' in caught && caught.code === 'EADDRINUSE';
 }
 
 async function ownerOf(path: string): Promise<string> {
