@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { FaultSpec } from './cloud/faults.ts';
 import type { LockReason } from './cloud/records.ts';
 import type { EventType } from './cloud/system-events.ts';
@@ -80,24 +81,29 @@ export interface AdminClient {
 }
 
 /** Speaks to the control interface at `endpoint` (`host:port`). */
-export function adminClient(endpoint: string, adminToken: string): AdminClient {
+export function adminClient(endpoint: string, adminToken: string, clock: Clock): AdminClient {
   const ask = async <T>(schema: z.ZodType<T>, method: string, path: string, body?: unknown): Promise<T> => {
     const what = `${method} http://${endpoint}/_sandbox/${path}`;
+    const late = new AbortController();
+    const answered = clock.after(CALL_LIMIT_MS, () => late.abort());
+    const noAnswer = (cause: unknown): never => {
+      const message = `${what} got no answer: is the sandbox up? See \`wdrip sandbox status\``;
+      throw new Failure({ kind: 'retryable', code: 'SandboxUnreachable', message }, { cause });
+    };
     const response = await fetch(`http://${endpoint}/_sandbox/${path}`, {
       method,
       headers: { authorization: `Bearer ${adminToken}` },
-      signal: AbortSignal.timeout(CALL_LIMIT_MS),
+      signal: late.signal,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    }).catch((cause: unknown) => {
-      const message = `${what} got no answer: is the sandbox up? See \`wdrip sandbox status\``;
-      throw new Failure({ kind: 'retryable', code: 'SandboxUnreachable', message }, { cause });
-    });
-    const text = await response.text();
-    if (response.ok) return schema.parse(JSON.parse(text));
+    })
+      .then(async (got) => ({ ok: got.ok, status: got.status, text: await got.text() }))
+      .catch(noAnswer)
+      .finally(answered);
+    if (response.ok) return schema.parse(JSON.parse(response.text));
     throw new Failure({
       kind: response.status === 404 ? 'notFound' : 'rejected',
       code: 'SandboxRefused',
-      message: `${what} was answered with ${response.status}: ${errorOf(text)}`,
+      message: `${what} was answered with ${response.status}: ${errorOf(response.text)}`,
     });
   };
   const done = z.looseObject({});

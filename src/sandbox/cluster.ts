@@ -7,8 +7,8 @@ import type { SandboxState } from './state.ts';
 
 /** The sandbox's region and its zones: as many as `createCloud` makes by itself. */
 const ZONE_LETTERS = ['h', 'i', 'j'] as const;
-/** The first instances of the control plane get these addresses: its certificates must be valid for them before they exist. */
-const CONTROL_PLANE_ADDRESSES = Array.from({ length: 9 }, (_, index) => `127.0.1.${index + 1}`);
+/** So many addresses are given to the control plane, one after the other: its certificates must be valid for them beforehand. */
+const CONTROL_PLANE_ADDRESSES = 9;
 /** A common size. Nothing in the sandbox enforces it. */
 const INSTANCE_TYPE = 'ecs.c7.xlarge';
 const SYSTEM_DISK = { sizeGiB: 40, category: 'cloud_essd' } as const;
@@ -25,12 +25,12 @@ export interface SandboxClusterSettings {
 
 /** The cluster that `wdrip sandbox up` creates: one control-plane node, and a pool of workers over three zones. */
 export function sandboxClusterSpec(state: SandboxState, settings: SandboxClusterSettings): ClusterSpec {
-  const { cluster, region, bucket, objectsEndpoint } = state;
+  const { cluster, region, network, bucket, objectsEndpoint } = state;
   return {
     cluster,
     objects: { region, bucket, endpoint: objectsEndpoint },
     network: { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', domain: 'cluster.local' },
-    sans: CONTROL_PLANE_ADDRESSES,
+    sans: Array.from({ length: CONTROL_PLANE_ADDRESSES }, (_, index) => `127.${network}.1.${index + 1}`),
     nodeGraceSeconds: settings.nodeGraceSeconds,
     // Loopback addresses may stand in no Endpoints object.
     endpointReconciler: 'none',

@@ -10,7 +10,7 @@ import { fastTimings, realisticTimings } from './cloud/timings.ts';
 import { sandboxPaths } from './dir.ts';
 import { cleanLeftovers, createProcessHost } from './host/process-host.ts';
 import type { ProgramsDir } from './host/programs-dir.ts';
-import { lockSandbox } from './lock.ts';
+import { lockSandbox, takeNetwork } from './lock.ts';
 import { type SandboxState, writeSandboxState } from './state.ts';
 
 /** What a daemon is started with. */
@@ -50,6 +50,7 @@ export async function startDaemon(settings: DaemonSettings): Promise<Daemon> {
   await lockSandbox(paths.dir);
   // An older daemon's: its pid may be anybody's by now.
   await rm(paths.state, { force: true });
+  const { network } = await takeNetwork();
   const killed = await cleanLeftovers(paths.dir, clock);
   if (killed > 0) log.warn('a crashed sandbox had left processes behind: they were killed', { killed });
 
@@ -59,6 +60,7 @@ export async function startDaemon(settings: DaemonSettings): Promise<Daemon> {
     host,
     clock,
     random,
+    network,
     timings: settings.timings === 'fast' ? fastTimings : realisticTimings,
   });
   const bucket = `wdrip-${cluster}`;
@@ -72,6 +74,7 @@ export async function startDaemon(settings: DaemonSettings): Promise<Daemon> {
     phase: 'creating',
     cluster,
     region: cloud.region,
+    network,
     bucket,
     cloudEndpoint: servers.ecsEndpoint,
     objectsEndpoint: servers.ossEndpoint,

@@ -5,16 +5,43 @@ import { Failure } from '../failure.ts';
 
 /** Enough of a SHA-256 that two folders never share a lock. */
 const HASH_DIGITS = 32;
+/** A sandbox takes a gigabyte: this many at the same time are more than any machine holds. */
+const MOST_NETWORKS = 100;
+
+/** A lock that is held. */
+export interface SandboxLock {
+  release(): Promise<void>;
+}
 
 /**
  * Takes the lock of the sandbox in `dir`, which one process can hold. It is a name in Linux' abstract socket namespace: the kernel lets
  * go of it when the process ends, however that happens, and no file is left. Throws `Failure` `SandboxBusy` if somebody has it.
  */
-export async function lockSandbox(dir: string): Promise<{ release(): Promise<void> }> {
+export function lockSandbox(dir: string): Promise<SandboxLock> {
+  return take(
+    lockName(dir),
+    `another process runs the sandbox in ${dir}: end it with \`wdrip sandbox down\`, or use another --dir`,
+  );
+}
+
+/** Takes the first network that no other sandbox of this machine has: the N of its addresses 127.N.…. Throws `Failure` `SandboxBusy`. */
+export async function takeNetwork(): Promise<SandboxLock & { readonly network: number }> {
+  for (let network = 0; network < MOST_NETWORKS; network += 1) {
+    try {
+      return { network, ...(await take(`\0wdrip-network-${network}`, '')) };
+    } catch (caught) {
+      if (!(caught instanceof Failure)) throw caught;
+    }
+  }
+  const message = `${MOST_NETWORKS} sandboxes run on this machine: end one with \`wdrip sandbox down\``;
+  throw new Failure({ kind: 'rejected', code: 'SandboxBusy', message });
+}
+
+async function take(name: string, busy: string): Promise<SandboxLock> {
   const server = createServer((connection) => connection.destroy());
   // The lock alone is no reason for the process to live.
   server.unref();
-  await listen(server, dir);
+  await listen(server, name, busy);
   return {
     release: () => new Promise((settle) => server.close(() => settle())),
   };
@@ -40,13 +67,12 @@ function lockName(dir: string): string {
   return `\0wdrip-sandbox-${hash}`;
 }
 
-function listen(server: Server, dir: string): Promise<void> {
+function listen(server: Server, name: string, busy: string): Promise<void> {
   return new Promise((settle, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'EADDRINUSE') return reject(cause);
-      const message = `another process runs the sandbox in ${dir}: end it with \`wdrip sandbox down\`, or use another --dir`;
-      reject(new Failure({ kind: 'rejected', code: 'SandboxBusy', message }, { cause }));
+      reject(new Failure({ kind: 'rejected', code: 'SandboxBusy', message: busy }, { cause }));
     });
-    server.listen(lockName(dir), settle);
+    server.listen(name, settle);
   });
 }

@@ -13,6 +13,8 @@ const schema = z.strictObject({
   phase: z.enum(['creating', 'up']),
   cluster: z.string(),
   region: z.string(),
+  /** The N of every instance's address, 127.N.…: no other sandbox of this machine has it. */
+  network: z.number().int().min(0).max(255),
   bucket: z.string(),
   /** `host:port` of the cloud's API (HTTP), which also has the control interface. */
   cloudEndpoint: z.string(),

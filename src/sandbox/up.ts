@@ -124,7 +124,7 @@ export async function openSandbox(dir: string): Promise<SandboxHandle> {
   const clock = systemClock();
   const paths = sandboxPaths(dir);
   const state = await mustReadSandboxState(paths);
-  const admin = adminClient(state.cloudEndpoint, state.adminToken);
+  const admin = adminClient(state.cloudEndpoint, state.adminToken, clock);
   const cloud = createAlibabaCloud({
     region: state.region,
     endpoint: state.cloudEndpoint,

@@ -38,6 +38,7 @@ test("the supervisor takes the sandbox's configuration, which is for its owner o
 
 test('what the cluster asks for is in the catalogue of the cloud, in every zone', () => {
   const spec = sandboxClusterSpec(exampleState, settings);
+  expect(spec.sans).toContain('127.3.1.1');
   const catalog = catalogOf('cn-hangzhou', ['cn-hangzhou-h', 'cn-hangzhou-i', 'cn-hangzhou-j']);
   for (const group of [spec.controlPlane, ...spec.pools]) {
     expect(catalog.imageIds).toContain(group.imageId);

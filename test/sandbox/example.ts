@@ -8,6 +8,7 @@ export const exampleState: SandboxState = {
   phase: 'up',
   cluster: 'demo',
   region: 'cn-hangzhou',
+  network: 3,
   bucket: 'wdrip-demo',
   cloudEndpoint: '127.0.0.1:18080',
   objectsEndpoint: 'http://localhost:18081',

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from '@jest/globals';
-import { isSandboxLocked, lockSandbox } from '../../src/sandbox/lock.ts';
+import { isSandboxLocked, lockSandbox, takeNetwork } from '../../src/sandbox/lock.ts';
 
 const dir = () => `/nowhere/wdrip-lock-${process.pid}-${Math.floor(performance.now() * 1000)}`;
 
@@ -27,6 +27,16 @@ test('looking does not take it: many looks, and one who takes it in their midst'
   await Promise.all(looks);
   expect(await isSandboxLocked(folder)).toBe(true);
   await lock.release();
+});
+
+test('sandboxes at the same time get different networks; one that is given back is taken again', async () => {
+  const first = await takeNetwork();
+  const second = await takeNetwork();
+  expect(second.network).toBeGreaterThan(first.network);
+  await first.release();
+  const third = await takeNetwork();
+  expect(third.network).toBe(first.network);
+  await Promise.all([second.release(), third.release()]);
 });
 
 test('a process that is killed lets go', async () => {

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { systemClock } from '../../runtime/clock.ts';
 import { adminClient } from '../../sandbox/admin-client.ts';
 import { sandboxPaths } from '../../sandbox/dir.ts';
 import { execHere } from '../../sandbox/exec.ts';
@@ -16,7 +17,7 @@ export function execCommand(): Command {
     .action(async (name: string, command: string[], { dir }: { dir: string }) => {
       const paths = sandboxPaths(dir);
       const state = await mustReadSandboxState(paths);
-      const instances = await adminClient(state.cloudEndpoint, state.adminToken).instances();
+      const instances = await adminClient(state.cloudEndpoint, state.adminToken, systemClock()).instances();
       process.exitCode = await execHere(paths, state, findInstance(instances, name), command);
     });
 }

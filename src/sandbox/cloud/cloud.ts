@@ -25,6 +25,8 @@ export interface CloudSettings {
   readonly random?: Random;
   readonly timings?: CloudTimings;
   readonly region?: string;
+  /** Second octet of every address (127.N.…), 0 by default: sandboxes at the same time need one each. */
+  readonly network?: number;
   /** Default: three zones of the region. */
   readonly zones?: readonly string[];
   /** Further keys, with what they may do. The account's own key may do everything. */
@@ -93,7 +95,8 @@ export async function createCloud(settings: CloudSettings): Promise<SandboxCloud
   const state = before ?? emptyState(region, random);
   const catalog = catalogOf(region, settings.zones ?? ['h', 'i', 'j'].map((zone) => `${region}-${zone}`));
   const timings = settings.timings ?? realisticTimings;
-  const world = createWorld({ region, catalog, timings, clock, random, host }, state);
+  const addressPrefix = `127.${settings.network ?? 0}.`;
+  const world = createWorld({ region, addressPrefix, catalog, timings, clock, random, host }, state);
   const clientTokens: ClientTokens = createClientTokens(state.tokens);
   const buckets = new Set(state.buckets);
   const { accessKeyId, accessKeySecret, adminToken } = state;

@@ -35,7 +35,9 @@ export interface World {
   update(id: string, changes: Partial<InstanceRecord>, why: string): void;
   remove(id: string): void;
   nextSequence(): number;
-  /** The next free address of a subnet (1: 127.0.1.0/24; from 2 on up to 127.0.250.0/24). */
+  /** What every address begins with, such as `127.0.`. */
+  readonly addressPrefix: string;
+  /** The next free address of a subnet (1: 127.N.1.0/24; from 2 on up to 127.N.250.0/24). */
   giveAddress(subnet: 1 | 2): string;
   /** An id as ECS makes them: `i-` and 20 letters and digits. */
   newId(prefix: string): string;
@@ -54,11 +56,12 @@ export interface World {
   close(): void;
 }
 
-/** Addresses run from .1 to .250 in each /24, and the subnets of the workers from 127.0.2.0 to 127.0.250.0. */
+/** Addresses run from .1 to .250 in each /24, and the subnets of the workers from 127.N.2.0 to 127.N.250.0. */
 const ADDRESSES_A_SUBNET = 250;
 
 export interface WorldSettings {
   readonly region: string;
+  readonly addressPrefix: string;
   readonly catalog: Catalog;
   readonly timings: CloudTimings;
   readonly clock: Clock;
@@ -128,7 +131,7 @@ export function createWorld(settings: WorldSettings, state: CloudState): World {
         const n = given.get(String(subnet)) ?? 0;
         given.set(String(subnet), n + 1);
         const block = subnet + (Math.floor(n / ADDRESSES_A_SUBNET) % subnets);
-        const ip = `127.0.${block}.${(n % ADDRESSES_A_SUBNET) + 1}`;
+        const ip = `${settings.addressPrefix}${block}.${(n % ADDRESSES_A_SUBNET) + 1}`;
         if (!taken.has(ip)) return ip;
       }
       return '';

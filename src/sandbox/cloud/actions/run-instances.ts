@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { ApiError, invalidParameter } from '../api-error.ts';
 import { flag, integer, list, optional, type Params, required } from '../params.ts';
 import type { InstanceRecord } from '../records.ts';
@@ -115,7 +116,7 @@ function readOrder(world: World, params: Params) {
   };
 }
 
-/** The sandbox's own rule: what a `…/role` tag calls a control plane gets an address in 127.0.1.0/24, everything else one after it. */
+/** The sandbox's own rule: what a `…/role` tag calls a control plane gets an address in 127.N.1.0/24, everything else one after it. */
 function isControlPlane(tags: Readonly<Record<string, string>>): boolean {
   return Object.entries(tags).some(
     ([key, value]) => /(^|\/)role$/.test(key) && /^(control|master)/i.test(value),
@@ -125,7 +126,7 @@ function isControlPlane(tags: Readonly<Record<string, string>>): boolean {
 function wantedAddress(world: World, params: Params): string | null {
   const ip = optional(params, 'PrivateIpAddress');
   if (ip === null) return null;
-  if (!/^127\.0\.\d{1,3}\.\d{1,3}$/.test(ip)) throw invalidParameter('PrivateIpAddress');
+  if (!ip.startsWith(world.addressPrefix) || !isIPv4(ip)) throw invalidParameter('PrivateIpAddress');
   if ([...world.instances.values()].some((instance) => instance.ip === ip))
     throw new ApiError(unverified.addressTaken);
   return ip;
