@@ -100,3 +100,6 @@ export const cloudTags = {
   slot: 'wdrip.io/slot',
   role: 'wdrip.io/role',
 } as const;
+
+/** Codes of `retryable` failures that prove that the call did nothing: it may be made again as it was. Any other may have taken effect. */
+export const codesWithoutEffect: readonly string[] = ['Busy', 'Unreachable'];

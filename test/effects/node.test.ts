@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { Failure } from '../../src/failure.ts';
 import { noAnswer } from './fake-cloud.ts';
 import { stage } from './stage.ts';
 
@@ -111,14 +112,7 @@ describe('restarting the instance', () => {
 
   test('a refusal is not blurred', async () => {
     const { cloud, run, input } = stage();
-    cloud.failBefore.set(
-      'reboot',
-      new (noAnswer().constructor as typeof import('../../src/failure.ts').Failure)({
-        kind: 'rejected',
-        code: 'Forbidden.RAM',
-        message: 'no',
-      }),
-    );
+    cloud.failBefore.set('reboot', new Failure({ kind: 'rejected', code: 'Forbidden.RAM', message: 'no' }));
     expect(await run('restartInstance', { ...input, force: false })).toEqual({ failed: 'Forbidden.RAM' });
   });
 });
@@ -192,5 +186,27 @@ describe('replacing the instance', () => {
       done: {},
     });
     expect(changes(cloud.effects)).toEqual(['run']);
+  });
+});
+
+describe('a cloud that gives no answer', () => {
+  test.each(['setUserData', 'replaceSystemDisk'])(
+    'to %s: it is asked again, and no dearer rung is climbed',
+    async (action) => {
+      const { cloud, run, input } = stage();
+      cloud.failBefore.set(action, noAnswer());
+      expect(await run('resetInstance', { ...input })).toMatchObject({ done: {} });
+      expect(changes(cloud.effects)).toEqual(['stop', 'setUserData', 'replaceSystemDisk', 'start']);
+    },
+  );
+
+  test('a delete that was refused as Busy is asked for again', async () => {
+    const { cloud, run, input } = stage();
+    cloud.failBefore.set(
+      'delete',
+      new Failure({ kind: 'retryable', code: 'Busy', message: 'it is starting' }),
+    );
+    expect(await run('replaceInstance', { ...input })).toMatchObject({ done: {} });
+    expect(changes(cloud.effects)).toEqual(['delete', 'run']);
   });
 });

@@ -18,7 +18,7 @@ export function drainNode(world: World) {
       reason: 'Draining',
       message: `wdrip moves the pods away from ${node}: ${input.because}`,
     });
-    await world.kubernetes.cordon(node);
+    await world.kubernetes.cordon(node, context.attempt);
     const progress = await world.kubernetes.drain(node, {
       deadlineMs: input.deadlineMs,
       // A kubelet that reports False is alive and can end its pods; one that is silent can't confirm anything (safety 27).

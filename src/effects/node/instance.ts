@@ -1,8 +1,9 @@
 import type { Cloud, Instance } from '../../cloud/port.ts';
-import { cloudTags } from '../../cloud/port.ts';
+import { cloudTags, codesWithoutEffect } from '../../cloud/port.ts';
 import { Failure } from '../../failure.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/clock.ts';
+import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 
 /**
@@ -14,14 +15,27 @@ const firstPollMs = 100;
 const pollGrowth = 1.3;
 const longestPollMs = 2_000;
 
-/** Waits until `done` gives something other than null, asking the cloud again and again. Ends early only by the signal. */
+/**
+ * Asks again and again until `ask` gives something other than null. A cloud that gives no answer now is no reason to climb a dearer rung:
+ * a `retryable` or `throttled` failure is a look that has seen nothing yet. So `ask` must be safe to repeat. Ends early only by the signal.
+ */
 export async function poll<T>(clock: Clock, signal: AbortSignal, ask: () => Promise<T | null>): Promise<T> {
   for (let waitMs = firstPollMs; ; waitMs = Math.min(longestPollMs, waitMs * pollGrowth)) {
     signal.throwIfAborted();
-    const answer = await ask();
+    const answer = await ask().catch((caught: unknown) => {
+      if (caught instanceof Failure && (caught.kind === 'retryable' || caught.kind === 'throttled'))
+        return null;
+      throw caught;
+    });
     if (answer !== null) return answer;
     await sleep(clock, waitMs, signal);
   }
+}
+
+/** Does what is safe to repeat (it carries a token, or does the same however often it is done) until it is done. */
+export async function persist<T>(clock: Clock, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+  const { done } = await poll(clock, signal, async () => ({ done: await act() }));
+  return done;
 }
 
 /** Throws unless the instance is this cluster's own and may be worked on: the last check before every disruptive call. */
@@ -42,8 +56,12 @@ export function assertOurs(world: Pick<World, 'cluster'>, instance: Instance): v
 }
 
 /** The instance, looked up now, and checked. Throws `notFound` if there is none. */
-export async function ourInstance(world: World, id: string | null): Promise<Instance> {
-  const instance = id === null ? null : await world.cloud.findInstance(id);
+export async function ourInstance(
+  world: World,
+  id: string | null,
+  { clock, signal }: Pick<EffectContext, 'clock' | 'signal'>,
+): Promise<Instance> {
+  const instance = id === null ? null : await persist(clock, signal, () => world.cloud.findInstance(id));
   if (instance === null)
     throw new Failure({
       kind: 'notFound',
@@ -52,6 +70,32 @@ export async function ourInstance(world: World, id: string | null): Promise<Inst
     });
   assertOurs(world, instance);
   return instance;
+}
+
+/**
+ * Makes a call that has no ClientToken, until the cloud has taken it or given no clear answer: then it may have taken effect, and only
+ * looking can tell. Asked again only where the answer proves that nothing was done. Throws whatever else is refused.
+ */
+export function make(
+  world: Pick<World, 'log'>,
+  what: { readonly call: string; readonly instance: string },
+  clock: Clock,
+  signal: AbortSignal,
+  call: () => Promise<void>,
+): Promise<'taken' | 'unclear'> {
+  return poll(clock, signal, async () => {
+    try {
+      await call();
+      return 'taken';
+    } catch (caught) {
+      signal.throwIfAborted();
+      if (!(caught instanceof Failure)) throw caught;
+      if (caught.kind === 'throttled' || codesWithoutEffect.includes(caught.code)) return null;
+      if (caught.kind !== 'retryable') throw caught;
+      world.log.warn('the cloud gave no clear answer; looking at what it did', { ...what, error: caught });
+      return 'unclear';
+    }
+  });
 }
 
 /** Waits until the instance has one of the wanted states. Throws `notFound` if it goes away meanwhile. */
@@ -63,7 +107,7 @@ export function waitForStatus(
   signal: AbortSignal,
 ): Promise<Instance> {
   return poll(clock, signal, async () => {
-    const instance = await ourInstance(world, id);
+    const instance = await ourInstance(world, id, { clock, signal });
     return wanted.includes(instance.status) ? instance : null;
   });
 }

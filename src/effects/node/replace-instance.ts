@@ -4,7 +4,7 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { assertOurs, poll } from './instance.ts';
+import { assertOurs, make, persist, poll } from './instance.ts';
 
 /** What a creation was asked with: the same token must come with the same parameters, or the cloud refuses it. */
 interface Asked {
@@ -49,13 +49,9 @@ async function removeInstance(world: World, id: string, context: EffectContext):
     assertOurs(world, instance);
     if (!asked) {
       asked = true;
-      await world.cloud.deleteInstance(id).catch((caught: unknown) => {
-        if (!(caught instanceof Failure) || caught.kind !== 'retryable') throw caught;
-        world.log.warn('no clear answer to a delete; looking at what it did', {
-          instance: id,
-          error: caught,
-        });
-      });
+      await make(world, { call: 'delete', instance: id }, context.clock, context.signal, () =>
+        world.cloud.deleteInstance(id, { signal: context.signal }),
+      );
     }
     return null;
   });
@@ -67,10 +63,11 @@ async function create(
   input: NodeEffects['replaceInstance']['input'],
   context: EffectContext,
 ): Promise<{ id: string; at: number }> {
+  const { clock, signal } = context;
   const specs = world.instanceSpecs(input);
   let asked: Asked = isAsked(context.progress)
     ? context.progress
-    : { userData: await world.prepareUserData(input.pool), zone: 0 };
+    : { userData: await persist(clock, signal, () => world.prepareUserData(input.pool)), zone: 0 };
   for (;;) {
     const spec = specs[asked.zone];
     if (spec === undefined)
@@ -80,13 +77,11 @@ async function create(
         message: `no zone of pool ${input.pool} has an instance to give (asked: ${specs.map((each) => each.zone).join(', ')})`,
       });
     await context.checkpoint({ ...asked });
-    context.signal.throwIfAborted();
+    const birth = { ...spec, userData: asked.userData };
+    const token = `${context.attempt.slice(0, 61)}-${asked.zone}`;
     try {
-      const at = context.clock.now();
-      const id = await world.cloud.runInstance(
-        { ...spec, userData: asked.userData },
-        `${context.attempt.slice(0, 61)}-${asked.zone}`,
-      );
+      const at = clock.now();
+      const id = await persist(clock, signal, () => world.cloud.runInstance(birth, token, { signal }));
       return { id, at };
     } catch (caught) {
       if (!(caught instanceof Failure) || caught.code !== 'OutOfStock') throw caught;

@@ -4,7 +4,7 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { ourInstance, poll, waitForStatus } from './instance.ts';
+import { make, ourInstance, persist, poll, waitForStatus } from './instance.ts';
 
 /**
  * Rung 3: stop, fresh user data, new system disk, start. Each step looks whether it is already done, by the id of the disk and the
@@ -16,7 +16,7 @@ export function resetInstance(world: World) {
     context: EffectContext,
   ): Promise<NodeEffects['resetInstance']['output']> => {
     const { clock, signal } = context;
-    let instance = await ourInstance(world, input.instanceId);
+    let instance = await ourInstance(world, input.instanceId, context);
     const oldDisk =
       typeof context.progress === 'string' ? context.progress : (instance.systemDiskId ?? 'none');
     if (context.progress === null) await context.checkpoint(oldDisk);
@@ -31,8 +31,12 @@ export function resetInstance(world: World) {
       instance = await stopped(world, instance, context);
       stoppedAt = clock.now();
       if (input.nodeName !== null) await release(world, input.nodeName);
-      await world.cloud.setUserData(instance.id, await world.prepareUserData(input.pool));
-      await world.cloud.replaceSystemDisk(instance.id, instance.imageId, context.attempt);
+      const { id, imageId } = instance;
+      const userData = await persist(clock, signal, () => world.prepareUserData(input.pool));
+      await persist(clock, signal, () => world.cloud.setUserData(id, userData, { signal }));
+      await persist(clock, signal, () =>
+        world.cloud.replaceSystemDisk(id, imageId, context.attempt, { signal }),
+      );
     }
     await running(world, instance.id, context);
     signal.throwIfAborted();
@@ -50,15 +54,10 @@ async function stopped(world: World, instance: Instance, context: EffectContext)
     context.signal,
   );
   if (settled.status === 'Stopped') return settled;
-  try {
-    await world.cloud.stop(instance.id, { force: true });
-  } catch (caught) {
-    if (!(caught instanceof Failure) || caught.kind !== 'retryable') throw caught;
-    world.log.warn('no clear answer to a stop; looking at what it did', {
-      instance: instance.id,
-      error: caught,
-    });
-  }
+  const { clock, signal } = context;
+  await make(world, { call: 'stop', instance: instance.id }, clock, signal, () =>
+    world.cloud.stop(instance.id, { force: true, signal }),
+  );
   return waitForStatus(world, instance.id, ['Stopped'], context.clock, context.signal);
 }
 
@@ -76,13 +75,13 @@ async function release(world: World, node: string): Promise<void> {
 async function running(world: World, id: string, context: EffectContext): Promise<void> {
   let started = false;
   await poll(context.clock, context.signal, async () => {
-    const { status } = await ourInstance(world, id);
+    const { status } = await ourInstance(world, id, context);
     if (status === 'Running') return true;
     if (status === 'Stopped' && !started) {
-      await world.cloud.start(id).catch((caught: unknown) => {
-        if (!(caught instanceof Failure) || caught.kind !== 'retryable') throw caught;
-      });
       started = true;
+      await make(world, { call: 'start', instance: id }, context.clock, context.signal, () =>
+        world.cloud.start(id, { signal: context.signal }),
+      );
     }
     return null;
   });

@@ -1,10 +1,9 @@
 import type { NodeEffects } from '../../../machines/node.ts';
 import type { Instance } from '../../cloud/port.ts';
-import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { bootId, ourInstance, poll, waitForStatus } from './instance.ts';
+import { bootId, make, ourInstance, poll, waitForStatus } from './instance.ts';
 
 /** What was true just before the call. Neither call takes a ClientToken: this is how it is told whether one took effect. */
 interface Before {
@@ -24,7 +23,7 @@ export function restartInstance(world: World) {
     context: EffectContext,
   ): Promise<NodeEffects['restartInstance']['output']> => {
     const { clock, signal } = context;
-    const found = await ourInstance(world, input.instanceId);
+    const found = await ourInstance(world, input.instanceId, context);
     const before = isBefore(context.progress) ? context.progress : null;
     const instance = await waitForStatus(world, found.id, ['Running', 'Stopped'], clock, signal);
     const todo = before === null ? 'act' : await settle(world, instance, before, context);
@@ -46,7 +45,12 @@ export function restartInstance(world: World) {
           : `wdrip reboots the instance ${instance.id}${input.force ? ' by force' : ''}: ${input.because}`,
       rung: 'rebooting',
     });
-    await call(world, instance.id, how, input.force, signal);
+    // An unclear answer is no error here: the look that follows decides what it did.
+    await make(world, { call: how, instance: instance.id }, clock, signal, () =>
+      how === 'start'
+        ? world.cloud.start(instance.id, { signal })
+        : world.cloud.reboot(instance.id, { force: input.force, signal }),
+    );
     return { at: await untilRunning(world, instance.id, context) };
   };
 }
@@ -73,27 +77,6 @@ async function settle(
   return now === before.bootId ? 'act' : 'done';
 }
 
-/** Makes the call. An unclear answer is not an error here: the look that follows decides what it did. */
-async function call(
-  world: World,
-  id: string,
-  how: 'start' | 'reboot',
-  force: boolean,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    signal.throwIfAborted();
-    await (how === 'start' ? world.cloud.start(id) : world.cloud.reboot(id, { force }));
-  } catch (caught) {
-    if (!(caught instanceof Failure) || caught.kind !== 'retryable') throw caught;
-    world.log.warn('the cloud gave no clear answer; looking at what it did', {
-      instance: id,
-      how,
-      error: caught,
-    });
-  }
-}
-
 /** An accepted reboot shows within this time, in ms; one that never shows is left to the wait for Ready. */
 const showsWithinMs = 10_000;
 
@@ -102,7 +85,7 @@ async function untilRunning(world: World, id: string, context: EffectContext): P
   const calledAt = context.clock.now();
   let overAt: number | null = null;
   await poll(context.clock, context.signal, async () => {
-    const { status } = await ourInstance(world, id);
+    const { status } = await ourInstance(world, id, context);
     if (status !== 'Running') overAt ??= context.clock.now();
     const shown = overAt !== null || context.clock.now() - calledAt >= showsWithinMs;
     return status === 'Running' && shown ? true : null;

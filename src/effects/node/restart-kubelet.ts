@@ -3,7 +3,7 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { ourInstance } from './instance.ts';
+import { ourInstance, persist } from './instance.ts';
 
 /** How long `systemctl restart kubelet` may take, in ms: systemd's own stop timeout is 90 s, and then it kills. */
 const restartTimeoutMs = 100_000;
@@ -17,19 +17,22 @@ export function restartKubelet(world: World) {
     input: NodeEffects['restartKubelet']['input'],
     context: EffectContext,
   ): Promise<NodeEffects['restartKubelet']['output']> => {
-    const { id } = await ourInstance(world, input.instanceId);
+    const { id } = await ourInstance(world, input.instanceId, context);
     announce(world, input, context, {
       type: 'Warning',
       reason: 'RestartingKubelet',
       message: `wdrip restarts the kubelet: ${input.because}`,
       rung: 'restartingKubelet',
     });
-    const result = await world.cloud.runCommand(id, 'systemctl restart kubelet', {
-      timeoutMs: restartTimeoutMs,
-      attempt: context.attempt,
-      signal: context.signal,
-    });
-    const at = context.clock.now();
+    const { attempt, clock, signal } = context;
+    const result = await persist(clock, signal, () =>
+      world.cloud.runCommand(id, 'systemctl restart kubelet', {
+        timeoutMs: restartTimeoutMs,
+        attempt,
+        signal,
+      }),
+    );
+    const at = clock.now();
     switch (result.outcome) {
       case 'agentSilent':
         return { at, agentSilent: true };
