@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from '../../failure.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { signal as send } from './processes.ts';
 
 /** What go.mod asks for. */
 const leastGo = [1, 26] as const;
@@ -21,10 +22,10 @@ const sayEveryMs = 15_000;
 /** How much of what the compiler says is shown when it fails, in characters. */
 const shownOutput = 2_000;
 
-/** The `go` command to use. Throws `Failure` `GoMissing` or `GoTooOld`, which say what to install. */
-export async function goCommand(): Promise<string> {
+/** The first `go` command that there is. Throws `Failure` `GoMissing` or `GoTooOld`, which say what to install. */
+export async function goCommand(candidates: readonly string[] = ['go', usualGo]): Promise<string> {
   const run = promisify(execFile);
-  for (const go of ['go', usualGo]) {
+  for (const go of candidates) {
     const answer = await run(go, ['env', 'GOVERSION'], {
       env: { ...process.env, GOTOOLCHAIN: 'local' },
     }).catch((caught: NodeJS.ErrnoException) => {
@@ -85,6 +86,7 @@ export async function buildProgram(options: {
     await rename(draft, to);
   } finally {
     cancel();
+    await rm(draft, { force: true });
   }
 }
 
@@ -107,7 +109,7 @@ function compile(
       said = `${said}${chunk.toString()}`.slice(-shownOutput);
     });
     const end = () => {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+      if (child.pid !== undefined) send(-child.pid, 'SIGTERM');
     };
     signal?.addEventListener('abort', end, { once: true });
     child.once('error', reject);

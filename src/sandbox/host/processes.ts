@@ -53,11 +53,13 @@ export async function killMarked(marker: Marker, clock: Clock): Promise<number> 
   }
 }
 
-/** Signals a process; one that is gone is no error. */
+/** Signals a process, or with a negative pid its group; one that is gone is no error. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (caught) {
-    if (!(caught instanceof Error && 'code' in caught && caught.code === 'ESRCH')) throw caught;
+    const isGone =
+      typeof caught === 'object' && caught !== null && 'code' in caught && caught.code === 'ESRCH';
+    if (!isGone) throw caught;
   }
 }

@@ -38,6 +38,8 @@ const allPrograms: readonly ProgramName[] = [...CLUSTER_PROGRAMS, ...HOLLOW_PROG
 
 /** How often the lock of another process that builds the same programs is looked at, in ms: a build takes minutes. */
 const lockPollMs = 1_000;
+/** The longest that another process is waited for, in ms: all programs, cold, on the slowest machine that can run them. */
+const lockLimitMs = 60 * 60_000;
 
 /** Prepares every program that the sandbox needs. */
 export interface PrepareOptions {
@@ -52,8 +54,8 @@ export interface PrepareOptions {
 
 /**
  * Finds the programs, and compiles those that are nowhere: once, into the user's cache (`$XDG_CACHE_HOME` or `~/.cache`), one after the
- * other, so that a build that was interrupted goes on where it was. Throws `Failure` `GoMissing`, `GoTooOld`, `BuildFailed` or
- * `ProgramMissing` (of a folder that was named and lacks everything).
+ * other, so that a build that was interrupted goes on where it was. Throws `Failure` `GoMissing`, `GoTooOld`, `BuildFailed`,
+ * `BuildBusy` (another process builds and does not end) or `ProgramMissing` (of a folder that was named and lacks everything).
  */
 export async function preparePrograms(options: PrepareOptions): Promise<ProgramsDir> {
   const names = options.names ?? allPrograms;
@@ -139,7 +141,7 @@ async function waitForLock(
   onProgress: (step: string) => void,
 ): Promise<{ release(): Promise<void> }> {
   if (await isSandboxLocked(cache)) onProgress('waiting for another process that compiles the programs');
-  for (;;) {
+  for (const deadline = clock.now() + lockLimitMs; ; ) {
     if (!(await isSandboxLocked(cache))) {
       try {
         return await lockSandbox(cache);
@@ -148,6 +150,12 @@ async function waitForLock(
         if (!(caught instanceof Failure)) throw caught;
       }
     }
+    if (clock.now() > deadline)
+      throw new Failure({
+        kind: 'retryable',
+        code: 'BuildBusy',
+        message: `another process has been compiling the programs in ${cache} for ${lockLimitMs / 60_000} min: end it, and try again`,
+      });
     await sleep(clock, lockPollMs, signal);
   }
 }

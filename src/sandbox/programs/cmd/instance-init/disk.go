@@ -85,7 +85,7 @@ func uuid() string {
 
 // runUserData runs the script as cloud-init does. The marker is written when it has ended, whatever its exit status (cloud-init does not
 // repeat a failed script); one that was cut off by a power failure runs again.
-func runUserData(o options, init *process.Init, manager *service.Manager, environment map[string]string) error {
+func (m *machine) runUserData(o options, environment map[string]string) error {
 	var script []byte
 	if o.userData != "" {
 		text, err := os.ReadFile(o.userData)
@@ -100,10 +100,13 @@ func runUserData(o options, init *process.Init, manager *service.Manager, enviro
 	case len(script) < 2 || string(script[:2]) != "#!":
 		failure = errors.New("only scripts that begin with #! are understood; skipped")
 	default:
-		failure = runScript(o, script, init, environment)
+		failure = runScript(o, script, m.init, environment)
+	}
+	if m.down.Load() {
+		return errors.New("cut off; it runs again at the next boot")
 	}
 	if failure == nil {
-		manager.Logf("user data: done")
+		m.manager.Logf("user data: done")
 	}
 	text := time.Now().UTC().Format(time.RFC3339) + "\n"
 	return errors.Join(failure, os.WriteFile(filepath.Join(o.root, doneMarker), []byte(text), 0o644))

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -55,6 +56,8 @@ type machine struct {
 	manager *service.Manager
 	// ending makes sure that only one way of ending is taken at a time; killing overtakes a graceful end.
 	ending sync.Once
+	// down is set before anything is stopped or killed: whatever ends from then on was cut off.
+	down atomic.Bool
 }
 
 func run(o options) error {
@@ -109,7 +112,7 @@ func run(o options) error {
 	first := firstBoot(o)
 	if first {
 		start()
-		if err := runUserData(o, init, manager, environment); err != nil {
+		if err := m.runUserData(o, environment); err != nil {
 			manager.Logf("user data: %v", err)
 		}
 	}
@@ -162,6 +165,7 @@ func (m *machine) obeySignals() {
 // powerOff stops the units in order, and kills what is left.
 func (m *machine) powerOff(grace time.Duration) {
 	m.ending.Do(func() {
+		m.down.Store(true)
 		stopped := make(chan struct{})
 		go func() {
 			m.manager.Close()
@@ -178,6 +182,7 @@ func (m *machine) powerOff(grace time.Duration) {
 
 // kill ends every process of the instance, and this one.
 func (m *machine) kill() {
+	m.down.Store(true)
 	if !m.init.KillAll(killLimit) {
 		fmt.Fprintln(os.Stderr, "instance-init: some processes can't be killed")
 		os.Exit(1)
