@@ -100,8 +100,10 @@ export class FakeCloud implements Cloud {
     const known = this.#byToken.get(attempt);
     if (known) return known.id;
     const disk = `d-new-${attempt}`;
-    this.#byToken.set(attempt, { spec: id, id: disk });
-    this.#act('replaceSystemDisk', id, ['Stopped'], () => this.change(id, { systemDiskId: disk }));
+    this.#act('replaceSystemDisk', id, ['Stopped'], () => {
+      this.#byToken.set(attempt, { spec: id, id: disk });
+      this.change(id, { systemDiskId: disk });
+    });
     return disk;
   }
   async deleteInstance(id: string) {
