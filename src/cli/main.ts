@@ -19,7 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 const failed = 1;
 const notUnderstood = 2;
 
-/** The command line, from `process.argv`. Sets the exit status; never throws. */
+/** The command line, from `process.argv`. Ends the process with the status if it is not 0; never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('wdrip')
     .description(
@@ -37,7 +37,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await program.parseAsync([...argv]);
   } catch (caught) {
-    process.exitCode = statusOf(caught);
+    // Whatever is still open belongs to work that has failed: it must not keep the process.
+    process.exit(statusOf(caught));
   }
 }
 

@@ -55,7 +55,12 @@ const schema = z.strictObject({
   objects: z.strictObject({
     endpoint: z.string().optional(),
     region: z.string(),
-    bucket: z.string(),
+    bucket: z
+      .string()
+      .regex(
+        /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/,
+        'must be a bucket name: 3 to 63 lower-case letters, digits and hyphens',
+      ),
     sldEnable: z.boolean().default(false),
     ...credentials,
   }),
