@@ -18,6 +18,9 @@ import (
 // trimEvery is how often the fakes' record of calls is emptied: it grows by some dozen entries a second.
 const trimEvery = 30 * time.Second
 
+// imageBytes is how big every image says it is.
+const imageBytes = 10 << 20
+
 func main() {
 	address := flag.String("address", "/run/containerd/containerd.sock", "socket to serve CRI on")
 	flag.String("config", "", "accepted, and not read")
@@ -29,19 +32,8 @@ func main() {
 }
 
 func run(address string) error {
-	root := filepath.Clean(os.Getenv("WDRIP_ROOT"))
-	if os.Getenv("WDRIP_ROOT") == "" {
-		return fmt.Errorf("WDRIP_ROOT is not set: this runs only on a sandbox instance's disk")
-	}
-	if err := os.Chdir(root); err != nil {
-		return err
-	}
-	relative := strings.TrimPrefix(strings.TrimPrefix(address, root), "/")
-	// What `kubectl get nodes -o wide` shows. The version stays: the kubelet takes it for the API's and wants 0.1.0.
-	testing.FakeRuntimeName = "containerd-hollow"
-	runtime := fake.NewFakeRemoteRuntime()
-	// Through the working directory: the disk's own path may be too long for a socket.
-	if err := runtime.Start("unix:///proc/self/cwd/" + relative); err != nil {
+	runtime, err := serve(address)
+	if err != nil {
 		return err
 	}
 	fmt.Println("serving CRI on", address)
@@ -51,15 +43,41 @@ func run(address string) error {
 	for {
 		select {
 		case <-ticker.C:
-			runtime.RuntimeService.Lock()
-			runtime.RuntimeService.Called = nil
-			runtime.RuntimeService.Unlock()
-			runtime.ImageService.Lock()
-			runtime.ImageService.Called = nil
-			runtime.ImageService.Unlock()
+			trim(runtime)
 		case <-signals:
 			runtime.Stop()
 			return nil
 		}
 	}
+}
+
+// serve starts the runtime on the instance's disk.
+func serve(address string) (*fake.RemoteRuntime, error) {
+	root := filepath.Clean(os.Getenv("WDRIP_ROOT"))
+	if os.Getenv("WDRIP_ROOT") == "" {
+		return nil, fmt.Errorf("WDRIP_ROOT is not set: this runs only on a sandbox instance's disk")
+	}
+	if err := os.Chdir(root); err != nil {
+		return nil, err
+	}
+	relative := strings.TrimPrefix(strings.TrimPrefix(address, root), "/")
+	// What `kubectl get nodes -o wide` shows. The version stays: the kubelet takes it for the API's and wants 0.1.0.
+	testing.FakeRuntimeName = "containerd-hollow"
+	runtime := fake.NewFakeRemoteRuntime()
+	// The kubelet takes an image of no size for a broken one: a node's second pod of an image would never start.
+	runtime.ImageService.SetFakeImageSize(imageBytes)
+	// Through the working directory: the disk's own path may be too long for a socket.
+	if err := runtime.Start("unix:///proc/self/cwd/" + relative); err != nil {
+		return nil, err
+	}
+	return runtime, nil
+}
+
+func trim(runtime *fake.RemoteRuntime) {
+	runtime.RuntimeService.Lock()
+	runtime.RuntimeService.Called = nil
+	runtime.RuntimeService.Unlock()
+	runtime.ImageService.Lock()
+	runtime.ImageService.Called = nil
+	runtime.ImageService.Unlock()
 }
