@@ -9,6 +9,8 @@ const BRANCH = 0x01;
 const LEAF = 0x02;
 const OVERFLOW = 0x04;
 const META = 0x08;
+/** In the flags of the tree of free pages: its keys are numbers. */
+const INTEGER_KEY = 0x08;
 /** In a leaf's node: the value lies on pages of its own. */
 const BIG_VALUE = 0x01;
 const NODE_BYTES = 8;
@@ -34,10 +36,16 @@ export function faultOfFile(path: string): string | undefined {
 
 class Fault extends Error {}
 
+interface Leaf {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
 class FileCheck {
   readonly file: number;
   readonly size: number;
   pageBytes = 0;
+  newest = 0n;
   seen = new Uint8Array(0);
 
   constructor(file: number) {
@@ -49,10 +57,23 @@ class FileCheck {
     const first = this.meta(0);
     this.pageBytes = first.pageBytes;
     const second = this.meta(first.pageBytes);
-    if (second.pageBytes !== first.pageBytes) throw new Fault('its two headers contradict each other');
+    // The headers take turns: the transaction with an even number writes the first one.
     const newest = first.transaction > second.transaction ? first : second;
-    this.seen = new Uint8Array(Math.floor(this.size / this.pageBytes));
-    for (const root of newest.roots) if (root !== NO_ROOT) this.tree(Number(root), 0);
+    const takesTurns = newest.transaction === 0n || newest.transaction % 2n === (newest === first ? 0n : 1n);
+    const distance = newest.transaction - (newest === first ? second : first).transaction;
+    if (second.pageBytes !== first.pageBytes || !takesTurns || distance > 1n) {
+      throw new Fault('its two headers contradict each other');
+    }
+    this.newest = newest.transaction;
+    this.seen = new Uint8Array(Math.min(Math.floor(this.size / this.pageBytes), newest.lastPage + 1));
+    const freed: Buffer[] = [];
+    this.tree(newest.free, (node) => freed.push(node.value));
+    let last: Buffer | undefined;
+    this.tree(newest.main, ({ key }) => {
+      if (last && Buffer.compare(last, key) >= 0) throw new Fault('its entries are out of order');
+      last = Buffer.from(key);
+    });
+    for (const list of freed) this.freeList(list);
     return undefined;
   }
 
@@ -60,52 +81,91 @@ class FileCheck {
     const page = this.read(at, META_BYTES, 'a header');
     const body = page.subarray(HEADER_BYTES);
     const flags = page.readUInt16LE(18);
-    if ((flags & META) === 0 || body.readUInt32LE(0) !== MAGIC)
+    if (flags !== META || body.readUInt32LE(0) !== MAGIC)
       throw new Fault('it is not a database: a header is damaged');
     const version = body.readUInt32LE(4) & 0xffff;
-    if (version !== DATA_VERSION)
+    if (version !== DATA_VERSION) {
       throw new Fault(`its format has version ${version}, and this program knows ${DATA_VERSION}`);
+    }
     const pageBytes = body.readUInt32LE(24);
     if (pageBytes < 256 || pageBytes > 65_536 || (pageBytes & (pageBytes - 1)) !== 0) {
       throw new Fault(`a header says that pages have ${pageBytes} bytes`);
     }
-    // The tree of the free pages, and ours.
-    const roots = [body.readBigUInt64LE(24 + 40), body.readBigUInt64LE(72 + 40)];
-    return { pageBytes, roots, transaction: body.readBigUInt64LE(128) };
+    const treeAt = (from: number) => ({
+      depth: body.readUInt16LE(from + 6),
+      root: body.readBigUInt64LE(from + 40),
+    });
+    const ordinary = body.readUInt32LE(72) === 0 && body.readUInt16LE(76) === 0;
+    if ((body.readUInt16LE(28) & INTEGER_KEY) === 0 || !ordinary)
+      throw new Fault('the flags in a header are damaged');
+    return {
+      pageBytes,
+      free: treeAt(24),
+      main: treeAt(72),
+      lastPage: Number(body.readBigUInt64LE(120)),
+      transaction: body.readBigUInt64LE(128),
+    };
   }
 
-  tree(number: number, depth: number): void {
+  tree(
+    { root, depth }: { readonly root: bigint; readonly depth: number },
+    visit: (node: Leaf) => void,
+  ): void {
+    if (root === NO_ROOT) return;
     if (depth > DEEPEST) throw new Fault('its tree has no end');
+    this.walk(Number(root), depth - 1, visit);
+  }
+
+  /** `below` is how many levels lie below this page. */
+  walk(number: number, below: number, visit: (node: Leaf) => void): void {
     const page = this.page(number);
-    const flags = page.readUInt16LE(18);
-    const isBranch = (flags & BRANCH) !== 0;
-    if (isBranch === ((flags & LEAF) !== 0)) throw new Fault(`page ${number} is of no known kind`);
+    const kind = below > 0 ? BRANCH : LEAF;
+    if (below < 0 || page.readUInt32LE(16) !== kind * 2 ** 16)
+      throw new Fault(`page ${number} is not of the kind that it must be`);
     const [lower, upper] = [page.readUInt16LE(20), page.readUInt16LE(22)];
-    if (lower > upper || upper > this.pageBytes - HEADER_BYTES)
+    if (lower > upper || upper > this.pageBytes - HEADER_BYTES || lower % 2 !== 0) {
       throw new Fault(`the bounds of page ${number} are damaged`);
-    const children: number[] = [];
+    }
     for (let index = 0; index < lower >> 1; index++) {
       const at = HEADER_BYTES + page.readUInt16LE(HEADER_BYTES + 2 * index);
-      const fits = at >= HEADER_BYTES + upper && at + NODE_BYTES <= this.pageBytes;
-      if (!fits) throw new Fault(`entry ${index} of page ${number} points out of it`);
+      if (at < HEADER_BYTES + upper || at + NODE_BYTES > this.pageBytes) {
+        throw new Fault(`entry ${index} of page ${number} points out of it`);
+      }
       const low = page.readUInt32LE(at);
-      const nodeFlags = page.readUInt16LE(at + 4);
-      const keyEnd = at + NODE_BYTES + page.readUInt16LE(at + 6);
-      if (isBranch) children.push(low + nodeFlags * 2 ** 32);
-      else if ((nodeFlags & BIG_VALUE) !== 0) this.bigValue(page, keyEnd, low, number);
-      const end = isBranch ? keyEnd : keyEnd + ((nodeFlags & BIG_VALUE) !== 0 ? 24 : low);
-      if (end > this.pageBytes) throw new Fault(`entry ${index} of page ${number} is longer than the page`);
+      const flags = page.readUInt16LE(at + 4);
+      const keyAt = at + NODE_BYTES;
+      const valueAt = keyAt + page.readUInt16LE(at + 6);
+      const bytes = kind === BRANCH ? 0 : flags === BIG_VALUE ? 24 : low;
+      if (valueAt + bytes > this.pageBytes)
+        throw new Fault(`entry ${index} of page ${number} is longer than the page`);
+      if (kind === BRANCH) {
+        this.walk(low + flags * 2 ** 32, below - 1, visit);
+        continue;
+      }
+      if (flags !== 0 && flags !== BIG_VALUE)
+        throw new Fault(`entry ${index} of page ${number} is of no known kind`);
+      if (flags === BIG_VALUE) this.bigValue(page, valueAt, low);
+      visit({ key: page.subarray(keyAt, valueAt), value: page.subarray(valueAt, valueAt + bytes) });
     }
-    for (const child of children) this.tree(child, depth + 1);
   }
 
-  bigValue(page: Buffer, at: number, bytes: number, number: number): void {
-    if (at + 24 > this.pageBytes) throw new Fault(`an entry of page ${number} is longer than the page`);
+  /** Pages that may be written over: none of them may be one that is in use. */
+  freeList(list: Buffer): void {
+    const count = list.length < 8 ? -1 : Number(list.readBigInt64LE(0));
+    if (count < 0 || 8 * (count + 1) > list.length) throw new Fault('a list of its free pages is damaged');
+    for (let index = 1; index <= count; index++) {
+      const number = Number(list.readBigInt64LE(8 * index));
+      // Numbers below zero are the lengths of blocks.
+      if (number >= 2 && this.seen[number] === 1) throw new Fault(`page ${number} is free and in use`);
+    }
+  }
+
+  bigValue(page: Buffer, at: number, bytes: number): void {
     const first = Number(page.readBigUInt64LE(at));
     const head = this.page(first);
     const count = head.readUInt32LE(20);
     const needed = Math.ceil((HEADER_BYTES + bytes) / this.pageBytes);
-    if ((head.readUInt16LE(18) & OVERFLOW) === 0 || count < needed || first + count > this.seen.length) {
+    if (head.readUInt32LE(16) !== OVERFLOW * 2 ** 16 || count < needed || first + count > this.seen.length) {
       throw new Fault(`the pages of a long value at ${first} are damaged`);
     }
   }
@@ -118,6 +178,8 @@ class FileCheck {
     this.seen[number] = 1;
     const page = this.read(number * this.pageBytes, this.pageBytes, `page ${number}`);
     if (Number(page.readBigUInt64LE(0)) !== number) throw new Fault(`page ${number} holds another page`);
+    // LMDB takes a page from the future for one that it has in memory itself.
+    if (page.readBigUInt64LE(8) > this.newest) throw new Fault(`page ${number} is newer than the file`);
     return page;
   }
 

@@ -50,6 +50,8 @@ export async function openLmdbStore(path: string, options: LmdbStoreOptions = {}
         encoding: 'binary',
         // With it, lmdb says that a commit is done when it can be read, and not when it is on the disk.
         overlappingSync: false,
+        // With it, lmdb makes promises of its own that nobody listens to: a full disk would end the process.
+        eventTurnBatching: false,
       });
       await lock.noteOwner();
       return { ...storeOn(database, path, lock.release), setAside };
@@ -89,14 +91,15 @@ function storeOn(
     async commit(batch: readonly StoreWrite[]) {
       if (batch.length === 0) return;
       const values = encodeValues(batch);
-      // lmdb puts what is written in one turn into one transaction. It gives few promises for it, and each must be listened to.
-      const done = new Set<Promise<boolean>>();
-      for (const [index, write] of batch.entries()) {
-        const value = values[index];
-        done.add(value ? database.put(write.key, value) : database.remove(write.key));
-      }
       try {
-        await Promise.all(done);
+        // One transaction and one promise.
+        await database.batch(() => {
+          for (const [index, write] of batch.entries()) {
+            const value = values[index];
+            if (value) database.put(write.key, value);
+            else database.remove(write.key);
+          }
+        });
       } catch (caught) {
         throw await commitFailure(caught, path);
       }
