@@ -1,17 +1,31 @@
 import type { AnyStateMachine } from 'xstate';
-import { nodeMachine, nodeVersion } from './node.ts';
-import { stormMachine, stormVersion } from './storm.ts';
+import { type NodeInput, nodeMachine, nodeVersion } from './node.ts';
+import { type StormInput, stormMachine, stormVersion } from './storm.ts';
 import { supervisorMachine, supervisorVersion } from './supervisor.ts';
 
 /** A machine with the version of the records that it writes. */
 export interface KnownMachine {
   readonly machine: AnyStateMachine;
   readonly version: number;
+  /** An input as it might be, with the default numbers: for tools that show how long a wait is. */
+  readonly example: object;
 }
+
+const exampleNode: NodeInput = {
+  slot: 'workers-1',
+  pool: 'workers',
+  zone: 'cn-hangzhou-h',
+  role: 'worker',
+  nodeName: null,
+  instanceId: null,
+  policy: {},
+};
+
+const exampleStorm: StormInput = { scope: 'pool/workers', percent: 40, floor: 2, holdMs: 300_000 };
 
 /** Every machine of wdrip by its name: what is linted, exported for the Stately tools, and drawn. */
 export const machines = {
-  node: { machine: nodeMachine, version: nodeVersion },
-  storm: { machine: stormMachine, version: stormVersion },
-  supervisor: { machine: supervisorMachine, version: supervisorVersion },
+  node: { machine: nodeMachine, version: nodeVersion, example: exampleNode },
+  storm: { machine: stormMachine, version: stormVersion, example: exampleStorm },
+  supervisor: { machine: supervisorMachine, version: supervisorVersion, example: { cluster: 'example' } },
 } as const satisfies Readonly<Record<string, KnownMachine>>;

@@ -265,6 +265,8 @@ const ladder = setup({
       (event.instance === 'gone' || (!event.cloudRepairing && event.instance !== 'moving')),
     isNews: ({ context, event }) =>
       (event.type === 'NODE_READY' || event.type === 'NODE_NOT_READY') && isFresh(context, event),
+    isNewsAfterClimb: ({ context, event }) =>
+      event.type === 'NODE_READY' && isFresh(context, event) && hasClimbed(context),
     changesWhatToDo: ({ context, event }) =>
       event.type === 'INSTANCE_CHANGED' &&
       isFresh(context, event) &&
@@ -518,8 +520,11 @@ export const nodeMachine = ladder.createMachine({
   states: {
     unknown: {
       description: 'Not observed yet. Nothing is done on what is not known.',
-      always: onceReady,
       on: {
+        NODE_READY: [
+          { guard: 'isNewsAfterClimb', target: 'recovering', actions: 'noteReady' },
+          { guard: 'isNews', target: 'healthy', actions: 'noteReady' },
+        ],
         NODE_NOT_READY: { guard: 'isNews', target: 'suspect', actions: 'noteNotReady' },
         NODE_JOINING: { target: 'joining' },
       },
