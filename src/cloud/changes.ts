@@ -14,9 +14,9 @@ const USER_DATA_LIMIT = 16 * 1024;
 const DISK_DEADLINE_MS = 300_000;
 
 /** Wait before the second look at the disk and the longest between two, in ms: what is lost by looking late is small beside the work. */
-const DISK_FIRST_POLL_MS = 200;
+const DISK_FIRST_POLL_MS = 100;
 const DISK_LONGEST_POLL_MS = 2_000;
-const DISK_POLL_GROWTH = 1.3;
+const DISK_POLL_GROWTH = 1.2;
 
 /** Asks for a reboot. Needs Running. */
 export async function reboot(

@@ -18,11 +18,11 @@ const GRACE_MS = 5_000;
 
 /**
  * Wait before the first look at the result and the longest between two, in ms: a restart of a unit takes less than a second, and what is
- * lost by looking late stays below a third of what the command took.
+ * lost by looking late stays below a fifth of what the command took.
  */
-const FIRST_POLL_MS = 100;
+const FIRST_POLL_MS = 50;
 const LONGEST_POLL_MS = 2_000;
-const POLL_GROWTH = 1.3;
+const POLL_GROWTH = 1.2;
 
 /** The shortest time-out that Cloud Assistant takes, in seconds. */
 const SHORTEST_TIMEOUT_S = 10;

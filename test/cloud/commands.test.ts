@@ -67,7 +67,7 @@ test('the result is looked for soon, then less often', async () => {
   await run(reading);
   const looks = reading.sent.filter(({ action }) => action === 'DescribeInvocationResults');
   expect(looks).toHaveLength(8);
-  const waits = Array.from({ length: 8 }, (_, index) => 100 * 1.3 ** index);
+  const waits = Array.from({ length: 8 }, (_, index) => 50 * 1.2 ** index);
   expect(reading.clock.now() - start).toBeCloseTo(
     waits.reduce((sum, wait) => sum + wait, 0),
     3,

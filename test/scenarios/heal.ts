@@ -1,6 +1,8 @@
 import type { NodePolicy } from '../../machines/policy.ts';
+import type { SandboxCall } from '../../src/sandbox/admin-client.ts';
 import { fastTimings } from '../../src/sandbox/cloud/timings.ts';
 import { type CloudTimes, cloudTimes, effective, namesInstance } from './cloud-busy.ts';
+import type { Interval } from './intervals.ts';
 import type { NodeSight } from './node-eyes.ts';
 import { type OwnTime, ownTime } from './own-time.ts';
 import { type Checks, createChecks, rungsSince, type ScenarioResult } from './scenario.ts';
@@ -211,6 +213,7 @@ async function judge(
     visibleAt,
     readyAt,
     restartAt: restarts.at(-1)?.at ?? null,
+    away: timesAway(stage, calls, nodesOf(changes, victim.slot).at(-1) ?? victim.node, readyAt),
   });
   checks.that(`wdrip's own time is at most ${mostOwnMs} ms`, own.ownMs <= mostOwnMs, own);
   return {
@@ -250,7 +253,12 @@ function measureOwn(
   victim: Worker,
   changes: readonly StateChange[],
   cloud: CloudTimes,
-  at: { readonly visibleAt: number; readonly readyAt: number; readonly restartAt: number | null },
+  at: {
+    readonly visibleAt: number;
+    readonly readyAt: number;
+    readonly restartAt: number | null;
+    readonly away: readonly Interval[];
+  },
 ): OwnTime {
   const policy: Partial<NodePolicy> = quickPolicy;
   return ownTime({
@@ -262,6 +270,23 @@ function measureOwn(
     visibleAt: at.visibleAt,
     readyAt: at.readyAt,
     kubeletRestartAt: at.restartAt,
-    away: stage.supervisor.away(),
+    away: at.away,
+  });
+}
+
+/**
+ * When the supervisor could not do anything: from each kill until the new process has seen the cluster and has asked the cloud (the library
+ * for that takes a second to load); and, if the node was Ready by then, until its next heartbeat, for without one Ready may be old news.
+ */
+function timesAway(
+  stage: Stage,
+  calls: readonly SandboxCall[],
+  node: string,
+  readyAt: number,
+): readonly Interval[] {
+  return stage.supervisor.away().map(({ from, to }) => {
+    const opened = Math.max(to, calls.find(({ at }) => at > from)?.at ?? to);
+    if (readyAt > opened) return { from, to: opened };
+    return { from, to: stage.eyes.heartbeatAfter(node, opened) ?? opened };
   });
 }

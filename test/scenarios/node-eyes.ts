@@ -1,4 +1,4 @@
-import { CoreV1Api, KubeConfig, type V1Node, Watch } from '@kubernetes/client-node';
+import { CoordinationV1Api, CoreV1Api, KubeConfig, type V1Node, Watch } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { kubernetesNames } from '../../src/kubernetes/port.ts';
 import { type Clock, sleep } from '../../src/runtime/clock.ts';
@@ -22,6 +22,8 @@ export interface NodeEyes {
   history(since?: number): readonly NodeSight[];
   now(name: string): NodeSight | null;
   all(): readonly NodeSight[];
+  /** When the node's lease was first renewed after `since`; null if it has not been yet. */
+  heartbeatAfter(name: string, since: number): number | null;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,9 @@ export interface NodeEyes {
 const againMs = 200;
 /** The API ends a watch after this many s, so that one that has silently died is noticed. */
 const watchSeconds = 60;
+/** Heartbeats of all nodes that are remembered, newest last: a node sends one every few seconds. */
+const mostHeartbeats = 10_000;
+const leaseNamespace = 'kube-node-lease';
 
 const event = z.looseObject({
   metadata: z.looseObject({
@@ -45,14 +50,22 @@ const event = z.looseObject({
     .optional(),
 });
 
-/** Watches the Nodes with the cluster owner's kubeconfig until it is closed. What happens while the API is down is not seen. */
+const lease = z.looseObject({
+  metadata: z.looseObject({ name: z.string() }),
+  spec: z.looseObject({ renewTime: z.string().optional() }).optional(),
+});
+
+/** Watches the Nodes and their leases with the cluster owner's kubeconfig until it is closed. What happens while the API is down is not seen. */
 export function openNodeEyes(kubeconfig: string, clock: Clock): NodeEyes {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const core = config.makeApiClient(CoreV1Api);
+  const coordination = config.makeApiClient(CoordinationV1Api);
   const watch = new Watch(config);
   const seen: NodeSight[] = [];
   const present = new Map<string, NodeSight>();
+  const renewals = new Map<string, string>();
+  let heartbeats: { readonly name: string; readonly at: number }[] = [];
   const closing = new AbortController();
 
   function take(sight: NodeSight): void {
@@ -62,7 +75,34 @@ export function openNodeEyes(kubeconfig: string, clock: Clock): NodeEyes {
     if (before === undefined || !sameSight(before, sight)) seen.push(sight);
   }
 
-  async function list(): Promise<string> {
+  function takeNode(phase: string, object: unknown): void {
+    const parsed = event.safeParse(object);
+    if (!parsed.success) return;
+    const { metadata, spec, status } = parsed.data;
+    const at = clock.now();
+    take(
+      phase === 'DELETED'
+        ? gone(metadata.name, at)
+        : sight(at, metadata.name, status?.conditions ?? [], spec?.unschedulable, metadata.annotations),
+    );
+  }
+
+  function takeLease(_phase: string, object: unknown): void {
+    const parsed = lease.safeParse(object);
+    if (!parsed.success) return;
+    const { name } = parsed.data.metadata;
+    const renewed = parsed.data.spec?.renewTime ?? '';
+    if (renewals.get(name) !== renewed && renewals.has(name)) heartbeats.push({ name, at: clock.now() });
+    renewals.set(name, renewed);
+    if (heartbeats.length > mostHeartbeats) heartbeats = heartbeats.slice(mostHeartbeats / 2);
+  }
+
+  async function listLeases(): Promise<string> {
+    const { metadata } = await coordination.listNamespacedLease({ namespace: leaseNamespace });
+    return metadata?.resourceVersion ?? '';
+  }
+
+  async function listNodes(): Promise<string> {
     const { items, metadata } = await core.listNode();
     const at = clock.now();
     const names = new Set(items.map((node) => node.metadata?.name));
@@ -71,40 +111,37 @@ export function openNodeEyes(kubeconfig: string, clock: Clock): NodeEyes {
     return metadata?.resourceVersion ?? '';
   }
 
-  function follow(resourceVersion: string): Promise<void> {
+  function follow(
+    path: string,
+    resourceVersion: string,
+    onObject: (phase: string, object: unknown) => void,
+  ): Promise<void> {
     return new Promise((settle) => {
+      let abort = () => {};
+      const ended = () => {
+        closing.signal.removeEventListener('abort', abort);
+        settle();
+      };
       const onEvent = (phase: string, object: unknown) => {
-        const parsed = event.safeParse(object);
-        if (!parsed.success || phase === 'BOOKMARK' || phase === 'ERROR') return;
-        const { metadata, spec, status } = parsed.data;
-        if (phase === 'DELETED') return take(gone(metadata.name, clock.now()));
-        take(
-          sight(
-            clock.now(),
-            metadata.name,
-            status?.conditions ?? [],
-            spec?.unschedulable,
-            metadata.annotations,
-          ),
-        );
+        if (phase !== 'BOOKMARK' && phase !== 'ERROR') onObject(phase, object);
       };
       const query = { resourceVersion, timeoutSeconds: watchSeconds, allowWatchBookmarks: true };
-      watch
-        .watch('/api/v1/nodes', query, onEvent, () => settle())
-        .then(
-          (request) => {
-            closing.signal.addEventListener('abort', () => request.abort(), { once: true });
-            if (closing.signal.aborted) request.abort();
-          },
-          () => settle(),
-        );
+      watch.watch(path, query, onEvent, ended).then((request) => {
+        abort = () => request.abort();
+        closing.signal.addEventListener('abort', abort, { once: true });
+        if (closing.signal.aborted) abort();
+      }, ended);
     });
   }
 
-  async function look(): Promise<void> {
+  async function look(
+    path: string,
+    list: () => Promise<string>,
+    onObject: (phase: string, object: unknown) => void,
+  ): Promise<void> {
     while (!closing.signal.aborted) {
       try {
-        await follow(await list());
+        await follow(path, await list(), onObject);
       } catch {
         // The API server is away, on purpose or not: what it says when it is back counts.
       }
@@ -112,11 +149,16 @@ export function openNodeEyes(kubeconfig: string, clock: Clock): NodeEyes {
     }
   }
 
-  const looking = look();
+  const looking = Promise.all([
+    look('/api/v1/nodes', listNodes, takeNode),
+    look(`/apis/coordination.k8s.io/v1/namespaces/${leaseNamespace}/leases`, listLeases, takeLease),
+  ]);
   return {
     history: (since = 0) => seen.filter(({ at }) => at >= since),
     now: (name) => present.get(name) ?? null,
     all: () => [...present.values()],
+    heartbeatAfter: (name, since) =>
+      heartbeats.find((each) => each.name === name && each.at > since)?.at ?? null,
     async close() {
       closing.abort(new Error('closed'));
       await looking;

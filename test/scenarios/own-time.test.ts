@@ -120,3 +120,10 @@ test('while the supervisor is away nothing is its own, but all of it after Ready
   expect(measure(restart, { readyAt: 7_000, away }).ownMs).toBe(30 + 10 + 10 + 100 + 50);
   expect(measure(restart, { readyAt: 1_000 }).ownMs).toBe(6_150);
 });
+
+test('a recovery that the scenario sees a moment later than wdrip did ends no later', () => {
+  const after = [...restart, ...story([10_150, 'healthy'])].map((each, index) =>
+    index === restart.length ? { ...each, from: 'settling' } : each,
+  );
+  expect(measure(after, { readyAt: 7_151, kubeletRestartAt: 5_100 }).ownMs).toBe(30 + 10 + 20 + 40);
+});

@@ -75,12 +75,13 @@ export function ownTime(input: OwnTimeInput): OwnTime {
   };
 }
 
-/** From Ready on it is wdrip's own until it has lifted its marks. */
+/** From Ready on it is wdrip's own until it has lifted its marks. (It may see Ready some ms before the scenario does.) */
 function recoveredAt(all: readonly Stay[], readyAt: number): number {
-  const recovered = all.find(
-    ({ state, from }) => from >= readyAt && (state === 'settling' || state === 'healthy'),
+  const recovered = all.findLast(
+    ({ state }, index) =>
+      state === 'settling' || (state === 'healthy' && index > 0 && all[index - 1]?.state !== 'settling'),
   );
-  return recovered?.from ?? readyAt;
+  return Math.max(readyAt, recovered?.from ?? readyAt);
 }
 
 /** What heals the node has been done: its instance boots, its user data and its kubelet run, until it is Ready. */

@@ -8,11 +8,11 @@ import type { World } from '../world.ts';
 
 /**
  * How soon the cloud is asked first how far it has come, how much longer each wait is than the one before, and the longest, in ms: what is
- * lost by looking late stays below a third of what the work itself took, and a minute's work is some thirty requests. The whole wait
+ * lost by looking late stays below a fifth of what the work itself took, and a minute's work is some forty requests. The whole wait
  * is bounded by the rung's `actionMs`, which aborts the effect.
  */
-const firstPollMs = 100;
-const pollGrowth = 1.3;
+const firstPollMs = 50;
+const pollGrowth = 1.2;
 const longestPollMs = 2_000;
 
 /**

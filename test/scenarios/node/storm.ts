@@ -1,5 +1,5 @@
 import { fastTimings } from '../../../src/sandbox/cloud/timings.ts';
-import { cloudTimes, effective } from '../cloud-busy.ts';
+import { cloudTimes, effective, namesInstance } from '../cloud-busy.ts';
 import { type Interval, union } from '../intervals.ts';
 import { ownTime } from '../own-time.ts';
 import { createChecks, rungsSince, type ScenarioResult } from '../scenario.ts';
@@ -49,9 +49,28 @@ export const storm = {
     const heldMs = (released?.at ?? recoveredAt) - (held?.at ?? recoveredAt);
     checks.that('... for its whole time', heldMs >= quickSupervisor.stormHoldMs, heldMs);
     const probes = /^probe-/;
+    const slots = victims.map(({ slot }) => slot);
+    const wasActing = (slot: string) =>
+      /\.acting$/.test(
+        changes.findLast(({ actor, at }) => actor === slot && at <= (held?.at ?? 0))?.to ?? '',
+      );
+    const underWay = victims.filter(({ slot }) => wasActing(slot));
     const early = calls.filter(
       ({ effect, at, parameters }) =>
-        effect && at < (released?.at ?? 0) && !probes.test(parameters.ClientToken ?? ''),
+        effect &&
+        at >= (held?.at ?? 0) &&
+        at < (released?.at ?? 0) &&
+        !probes.test(parameters.ClientToken ?? '') &&
+        !underWay.some(({ instance }) => namesInstance(parameters, instance)),
+    );
+    const begun = changes.filter(
+      ({ actor, at, to }) =>
+        slots.includes(actor) && at > (held?.at ?? 0) && at < (released?.at ?? 0) && /\.acting$/.test(to),
+    );
+    checks.equal(
+      'rungs begun while it was held',
+      begun.map(({ actor, to }) => [actor, to]),
+      [],
     );
     checks.equal(
       'calls that changed something while it was held',
@@ -72,7 +91,6 @@ export const storm = {
         rungsTaken(changes, victim.slot).map(({ rung }) => rung),
         ['restartingKubelet', 'rebooting'],
       );
-    const slots = victims.map(({ slot }) => slot);
     const others = changes.filter(({ actor, to }) => !slots.includes(actor) && /^repairing/.test(to));
     checks.equal(
       'other nodes under repair',
