@@ -27,10 +27,15 @@ Ctrl-C ends everything.
 /** `npm start`: the sandbox with a supervisor on it, in the foreground. Everything is gone when it ends. */
 export function startCommand(): Command {
   return new Command('start')
-    .description('bring up a sandbox with a supervisor on it, until Ctrl-C: the quickest way to see wdrip at work')
+    .description(
+      'bring up a sandbox with a supervisor on it, until Ctrl-C: the quickest way to see wdrip at work',
+    )
     .option('--workers <n>', 'how many worker nodes', Number, 3)
     .option('--dir <folder>', 'where the sandbox lives')
-    .option('--programs <folder>', "where etcd's and Kubernetes' programs are; by default they are found or built")
+    .option(
+      '--programs <folder>',
+      "where etcd's and Kubernetes' programs are; by default they are found or built",
+    )
     .action(async (options: { workers: number; dir?: string; programs?: string }) => {
       const began = clock.now();
       const abort = new AbortController();
