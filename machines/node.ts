@@ -252,6 +252,7 @@ const ladder = setup({
     mayReplace: ({ context }) => context.tried < 4,
     holdIsOver: ({ context }) => !context.paused && context.instance !== 'locked',
     mustStayHeld: ({ context }) => context.paused || context.instance === 'locked',
+    isFirstInstance: ({ context, event }) => event.type === 'SLOT_FILLED' && context.instanceId === null,
     isAnotherInstance: ({ context, event }) =>
       event.type === 'SLOT_FILLED' && event.instanceId !== context.instanceId,
     cloudBroughtItUp: ({ context, event }) =>
@@ -505,11 +506,15 @@ export const nodeMachine = ladder.createMachine({
     NODE_READY: { guard: 'isNews', actions: 'noteReady' },
     NODE_NOT_READY: { guard: 'isNews', actions: 'noteNotReady' },
     INSTANCE_CHANGED: { guard: 'changesWhatToDo', actions: 'noteInstance' },
-    SLOT_FILLED: {
-      guard: 'isAnotherInstance',
-      target: '.joining',
-      actions: ['fillSlot', 'startFromBottom'],
-    },
+    SLOT_FILLED: [
+      {
+        guard: 'isFirstInstance',
+        target: '.joining',
+        actions: 'fillSlot',
+        description: 'Known anew, not new: what was tried on it counts, even if it is not known (safety 21).',
+      },
+      { guard: 'isAnotherInstance', target: '.joining', actions: ['fillSlot', 'startFromBottom'] },
+    ],
     SLOT_RETIRED: { target: '.retired', actions: 'returnPermit' },
     SIGHT_LOST: { actions: 'loseSight' },
     SIGHT_RETURNED: { actions: 'regainSight' },

@@ -21,14 +21,22 @@ export const nodeMachine = createMachine({
       "guard": "changesWhatToDo",
       "actions": "noteInstance"
     },
-    "SLOT_FILLED": {
-      "guard": "isAnotherInstance",
-      "target": ".joining",
-      "actions": [
-        "fillSlot",
-        "startFromBottom"
-      ]
-    },
+    "SLOT_FILLED": [
+      {
+        "guard": "isFirstInstance",
+        "target": ".joining",
+        "actions": "fillSlot",
+        "description": "Known anew, not new: what was tried on it counts, even if it is not known (safety 21)."
+      },
+      {
+        "guard": "isAnotherInstance",
+        "target": ".joining",
+        "actions": [
+          "fillSlot",
+          "startFromBottom"
+        ]
+      }
+    ],
     "SLOT_RETIRED": {
       "target": ".retired",
       "actions": "returnPermit"

@@ -19,7 +19,7 @@ const report = z.object({
   next: z.object({ at: z.number(), what: z.string() }).nullable(),
   why: z.string(),
   waiting: z.object({ rule: z.string(), why: z.string(), since: z.number() }).nullable(),
-  triedRungs: z.array(z.string()),
+  climbedTo: z.string().nullable(),
   reboots: z.number(),
   failedClimbs: z.number(),
   permit: z.boolean(),
@@ -105,7 +105,7 @@ export function explanation(node: Report, now: number): string {
     node.next === null
       ? `  next:      ${node.waiting === null ? 'nothing, until something changes' : 'it goes on as soon as the rule no longer holds'}`
       : `  next:      in ${span(Math.max(0, node.next.at - now))}: ${node.next.what}`,
-    `  tried:     ${node.triedRungs.length === 0 ? 'nothing yet' : node.triedRungs.join(', ')}${node.reboots > 0 ? ` (${node.reboots} reboots)` : ''}`,
+    `  climbed:   ${node.climbedTo === null ? 'not yet' : `to ${node.climbedTo}`}${node.reboots > 0 ? ` (${node.reboots} reboots)` : ''}`,
     `  permit:    ${node.permit ? 'yes, to take it away from users' : 'none'}`,
     `  slot:      ${node.slot} (pool ${node.pool}, zone ${node.zone}, ${node.role})`,
     `  instance:  ${node.instance ?? 'none'} (${node.instanceState})`,

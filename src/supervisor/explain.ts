@@ -20,7 +20,8 @@ export interface NodeReport {
   /** Why it is in this state, in one sentence without a full stop. */
   readonly why: string;
   readonly waiting: { readonly rule: string; readonly why: string; readonly since: number } | null;
-  readonly triedRungs: readonly string[];
+  /** The highest rung that this climb has reached; the rungs below it were tried, or a shortcut led past them. */
+  readonly climbedTo: string | null;
   readonly reboots: number;
   readonly failedClimbs: number;
   readonly permit: boolean;
@@ -74,7 +75,7 @@ export function reportNode(
     next: nextDeadline(record.deadlines),
     why: quarantined === null ? because(actor, waiting) : `its actor is quarantined: ${quarantined}`,
     waiting: waiting === null ? null : { rule: waiting.rule, why: waiting.why, since: waiting.since },
-    triedRungs: rungs.slice(0, context.tried),
+    climbedTo: rungs[context.tried - 1] ?? null,
     reboots: context.reboots,
     failedClimbs: context.failedClimbs,
     permit: context.permit !== null,

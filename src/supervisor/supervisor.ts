@@ -28,6 +28,8 @@ export interface SupervisorParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** The records of all actors were lost: what they had tried is not known, and counts as used up (safety 21). */
+  readonly recordsLost: boolean;
 }
 
 /** Changes that arrive together are looked at together, this long after the first of them, in ms. */
@@ -296,6 +298,7 @@ export class Supervisor {
       nodeName: instance === undefined || instance.privateIp === null ? null : nodeNameOf(instance),
       instanceId: instance?.id ?? null,
       policy,
+      ...(this.#parts.recordsLost ? { usedUp: true } : {}),
     };
     for (const scope of scopesOf(input))
       if (runtime.record(actorIds.storm(scope)) === undefined)

@@ -78,7 +78,16 @@ export async function startSupervisor(options: {
     log: (level, message, facts) => log[level](message, facts),
     onSetAside: onSetAside(config.cluster),
   });
-  const supervisor: Supervisor = new Supervisor({ config, runtime, kubernetes, cloud, clock, random, log });
+  const supervisor: Supervisor = new Supervisor({
+    config,
+    runtime,
+    kubernetes,
+    cloud,
+    clock,
+    random,
+    log,
+    recordsLost: store.setAside !== null,
+  });
 
   runtime.onTransition((transition) => tellStory(log, transition));
   const restored = await runtime.start();
@@ -87,6 +96,10 @@ export async function startSupervisor(options: {
     log.error('a record could not be read and was set aside: its actor starts anew, on the safe side', {
       actor,
       why,
+    });
+  if (store.setAside !== null)
+    log.error('the store was broken and begins empty: every node is observed anew, on the safe side', {
+      ...store.setAside,
     });
   await supervisor.start();
 

@@ -12,6 +12,9 @@ export const someNode: NodeInput = {
   policy: {},
 };
 
+/** One whose record was lost: nothing is known of it but its slot. */
+export const lostNode: NodeInput = { ...someNode, usedUp: true, nodeName: null, instanceId: null };
+
 /** What a step did, in the order in which the runtime would do it. */
 export interface Happened {
   readonly event: string;

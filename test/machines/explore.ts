@@ -1,6 +1,6 @@
 import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate';
 import { nodeMachine } from '../../machines/node.ts';
-import { someNode } from './driver.ts';
+import { lostNode, someNode } from './driver.ts';
 import { type Asked, begin, dotted, microsteps, stateNodes, take } from './pure.ts';
 import { type AnyNodeEvent, everythingThatCanHappen, stateKey } from './space.ts';
 
@@ -31,7 +31,7 @@ const MOST_STATES = 20_000;
 export function explore(
   visit: (edge: Edge) => void,
   possible: (snapshot: AnyMachineSnapshot) => readonly AnyNodeEvent[] = everythingThatCanHappen,
-  inputs: readonly object[] = [someNode, { ...someNode, usedUp: true }],
+  inputs: readonly object[] = [someNode, lostNode],
 ): ReadonlyMap<string, Found> {
   const found = new Map<string, Found>();
   const queue: Found[] = [];

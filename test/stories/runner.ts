@@ -7,7 +7,7 @@ import { brokenRules } from '../machines/rules.ts';
  * A repair story is a script that people read: commands at the margin, and under each, indented, what the machine did. The runner walks
  * the commands and writes the whole script anew; a story holds if that changes nothing.
  *
- *     node role=controlPlane usedUp=true      the node's input (first line, may be left out)
+ *     node role=controlPlane usedUp=true known=false      the node's input (first line, may be left out)
  *     NODE_NOT_READY reason=KubeletStopped    an event; `at` is now unless `at=-5s` is said
  *     advance 20s                             time passes, deadlines fire
  *     crash 1h                                the supervisor is down for so long
@@ -70,14 +70,16 @@ const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const inputFields = z.strictObject({
   role: z.enum(['worker', 'controlPlane']).optional(),
   usedUp: flag.optional(),
+  known: flag.optional(),
   rebootTries: z.coerce.number().optional(),
 });
 
 function inputOf(words: readonly string[]): Partial<NodeInput> {
-  const { role, usedUp, rebootTries } = inputFields.parse(fieldsOf(words));
+  const { role, usedUp, known, rebootTries } = inputFields.parse(fieldsOf(words));
   return {
     ...(role && { role }),
     ...(usedUp !== undefined && { usedUp }),
+    ...(known === false && { nodeName: null, instanceId: null }),
     ...(rebootTries !== undefined && { policy: { rebootTries } }),
   };
 }

@@ -107,6 +107,7 @@ export class TestCluster {
       clock: this.clock,
       random: seededRandom(1),
       log: silentLog,
+      recordsLost: false,
     });
     await runtime.start();
     await this.#supervisor.start();
