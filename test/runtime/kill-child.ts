@@ -14,7 +14,7 @@ appendFileSync(journalPath, '');
 const acted = new Set(
   readFileSync(journalPath, 'utf8')
     .split('\n')
-    .filter((line) => line.startsWith('act '))
+    .filter((line) => /^(act|kept) /.test(line))
     .map((line) => line.split(' ')[3]),
 );
 const journal = openSync(journalPath, 'a');
