@@ -160,3 +160,9 @@ describe('wdrip export', () => {
     }
   });
 });
+
+test('the README shows the overview as it is', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const overview = readFileSync(new URL('node.overview.mmd', committed), 'utf8').trimEnd();
+  expect(readme).toContain(`\`\`\`mermaid\n${overview}\n\`\`\``);
+});
