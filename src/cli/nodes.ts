@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -74,14 +75,16 @@ export function getCommand(): Command {
     .addOption(new Option('-r, --resource <kind>', 'what to show').choices(['nodes']).default('nodes'))
     .addOption(
       new Option('-o, --output <format>', 'how to show it')
-        .choices(['table', 'wide', 'json'])
+        .choices(['table', 'wide', 'json', 'yaml'])
         .default('table'),
     )
     .option('--config <file>', "the supervisor's configuration")
     .action(async (options: { output: string; config?: string }) => {
       const all = answer.parse(await askSupervisor(options.config, 'GET', '/api/nodes'));
-      if (options.output === 'json') {
-        process.stdout.write(`${JSON.stringify(all, undefined, 2)}\n`);
+      if (options.output === 'json' || options.output === 'yaml') {
+        process.stdout.write(
+          options.output === 'json' ? `${JSON.stringify(all, undefined, 2)}\n` : stringify(all),
+        );
         return;
       }
       if (all.sight.state === 'blind') process.stdout.write(`BLIND: ${all.sight.why}\n`);
