@@ -24,6 +24,7 @@ export function stateKey(snapshot: { readonly value: unknown; readonly context: 
     context.blind,
     context.tried > 0 || context.marked || context.failedClimbs > 0,
     context.agentSilent && context.tried === 0,
+    context.instanceId === null,
   ];
   const bits = flags.map((flag) => (flag ? '1' : '0')).join('');
   const reboots = context.tried === 2 ? context.reboots : 0;
@@ -95,13 +96,18 @@ export function everythingThatCanHappen(snapshot: AnyMachineSnapshot): readonly 
       instanceId: context.instanceId === 'i-other' ? 'i-another' : 'i-other',
       zone: context.zone,
     },
-    {
-      type: 'SLOT_FILLED',
-      at,
-      nodeName: context.nodeName,
-      instanceId: context.instanceId,
-      zone: context.zone,
-    },
+    // Its own instance, heard of again.
+    ...(context.instanceId === null
+      ? []
+      : [
+          {
+            type: 'SLOT_FILLED',
+            at,
+            nodeName: context.nodeName,
+            instanceId: context.instanceId,
+            zone: context.zone,
+          },
+        ]),
     { type: 'SIGHT_LOST', at },
     { type: 'SIGHT_RETURNED', at },
     { type: 'REPAIRS_PAUSED', at },
