@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { createMachine } from 'xstate';
 import { machines } from '../../machines/index.ts';
+import { defaultNodePolicy } from '../../machines/policy.ts';
 import { exportMachines } from '../../src/cli/export.ts';
 import { visualizationFiles } from '../../src/visualizations/files.ts';
 import { legacyConfig } from '../../src/visualizations/legacy-v4.ts';
 import { allStates, allTransitions, readMachine } from '../../src/visualizations/machine-data.ts';
 import { machinesToShow } from '../../src/visualizations/machines-to-show.ts';
-import { mermaidDiagram } from '../../src/visualizations/mermaid.ts';
+import { mermaidDiagram, spokenMs } from '../../src/visualizations/mermaid.ts';
 import { nodeOverview, overviewDiagram } from '../../src/visualizations/overview.ts';
 import { stateNodes } from '../machines/pure.ts';
 
@@ -165,4 +166,24 @@ test('the README shows the overview as it is', () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const overview = readFileSync(new URL('node.overview.mmd', committed), 'utf8').trimEnd();
   expect(readme).toContain(`\`\`\`mermaid\n${overview}\n\`\`\``);
+});
+
+describe('what people read of the machine is true', () => {
+  const page = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const guide = page('docs/machines.md');
+
+  test.each(['README.md', 'docs/machines.md'])('%s shows the overview as it is exported', (path) => {
+    const drawn = overviewDiagram(nodeOverview, show('node').delaysMs);
+    expect(page(path)).toContain(`\`\`\`mermaid\n${drawn}\`\`\``);
+  });
+
+  test.each(Object.entries(defaultNodePolicy))('docs/machines.md has the default of %s', (setting, value) => {
+    const said = setting.endsWith('Ms') ? spokenMs(value) : String(value);
+    expect(guide).toContain(`| \`${setting}\` | ${said} |`);
+  });
+
+  test('docs/machines.md tells of every state that is not inside another', () => {
+    for (const { name } of readMachine(show('node').config).states)
+      expect(guide).toContain(`\n| \`${name}\` |`);
+  });
 });
