@@ -1,16 +1,10 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { FileFault, HEADER_BYTES, newestMeta, type Tree } from './meta.ts';
 
-// The layout of LMDB's files (data version 2, as lmdb 3.5 writes them), from its mdb.c. All numbers are little-endian.
-const HEADER_BYTES = 24;
-const META_BYTES = HEADER_BYTES + 144;
-const MAGIC = 0xbeefc0de;
-const DATA_VERSION = 2;
+// The layout of pages, from LMDB's mdb.c; the headers are in meta.ts.
 const BRANCH = 0x01;
 const LEAF = 0x02;
 const OVERFLOW = 0x04;
-const META = 0x08;
-/** In the flags of the tree of free pages: its keys are numbers. */
-const INTEGER_KEY = 0x08;
 /** In a leaf's node: the value lies on pages of its own. */
 const BIG_VALUE = 0x01;
 const NODE_BYTES = 8;
@@ -27,14 +21,12 @@ export function faultOfFile(path: string): string | undefined {
   try {
     return new FileCheck(file).run();
   } catch (caught) {
-    if (caught instanceof Fault) return caught.message;
+    if (caught instanceof FileFault) return caught.message;
     throw caught;
   } finally {
     closeSync(file);
   }
 }
-
-class Fault extends Error {}
 
 interface Leaf {
   readonly key: Buffer;
@@ -54,65 +46,24 @@ class FileCheck {
   }
 
   run(): string | undefined {
-    const first = this.meta(0);
-    this.pageBytes = first.pageBytes;
-    const second = this.meta(first.pageBytes);
-    // The headers take turns: the transaction with an even number writes the first one.
-    const newest = first.transaction > second.transaction ? first : second;
-    const takesTurns = newest.transaction === 0n || newest.transaction % 2n === (newest === first ? 0n : 1n);
-    const distance = newest.transaction - (newest === first ? second : first).transaction;
-    if (second.pageBytes !== first.pageBytes || !takesTurns || distance > 1n) {
-      throw new Fault('its two headers contradict each other');
-    }
+    const newest = newestMeta((at, bytes) => this.readSome(at, bytes));
+    this.pageBytes = newest.pageBytes;
     this.newest = newest.transaction;
     this.seen = new Uint8Array(Math.min(Math.floor(this.size / this.pageBytes), newest.lastPage + 1));
     const freed: Buffer[] = [];
     this.tree(newest.free, (node) => freed.push(node.value));
     let last: Buffer | undefined;
     this.tree(newest.main, ({ key }) => {
-      if (last && Buffer.compare(last, key) >= 0) throw new Fault('its entries are out of order');
+      if (last && Buffer.compare(last, key) >= 0) throw new FileFault('its entries are out of order');
       last = Buffer.from(key);
     });
     for (const list of freed) this.freeList(list);
     return undefined;
   }
 
-  meta(at: number) {
-    const page = this.read(at, META_BYTES, 'a header');
-    const body = page.subarray(HEADER_BYTES);
-    const flags = page.readUInt16LE(18);
-    if (flags !== META || body.readUInt32LE(0) !== MAGIC)
-      throw new Fault('it is not a database: a header is damaged');
-    const version = body.readUInt32LE(4) & 0xffff;
-    if (version !== DATA_VERSION) {
-      throw new Fault(`its format has version ${version}, and this program knows ${DATA_VERSION}`);
-    }
-    const pageBytes = body.readUInt32LE(24);
-    if (pageBytes < 256 || pageBytes > 65_536 || (pageBytes & (pageBytes - 1)) !== 0) {
-      throw new Fault(`a header says that pages have ${pageBytes} bytes`);
-    }
-    const treeAt = (from: number) => ({
-      depth: body.readUInt16LE(from + 6),
-      root: body.readBigUInt64LE(from + 40),
-    });
-    const ordinary = body.readUInt32LE(72) === 0 && body.readUInt16LE(76) === 0;
-    if ((body.readUInt16LE(28) & INTEGER_KEY) === 0 || !ordinary)
-      throw new Fault('the flags in a header are damaged');
-    return {
-      pageBytes,
-      free: treeAt(24),
-      main: treeAt(72),
-      lastPage: Number(body.readBigUInt64LE(120)),
-      transaction: body.readBigUInt64LE(128),
-    };
-  }
-
-  tree(
-    { root, depth }: { readonly root: bigint; readonly depth: number },
-    visit: (node: Leaf) => void,
-  ): void {
+  tree({ root, depth }: Tree, visit: (node: Leaf) => void): void {
     if (root === NO_ROOT) return;
-    if (depth > DEEPEST) throw new Fault('its tree has no end');
+    if (depth > DEEPEST) throw new FileFault('its tree has no end');
     this.walk(Number(root), depth - 1, visit);
   }
 
@@ -121,15 +72,15 @@ class FileCheck {
     const page = this.page(number);
     const kind = below > 0 ? BRANCH : LEAF;
     if (below < 0 || page.readUInt32LE(16) !== kind * 2 ** 16)
-      throw new Fault(`page ${number} is not of the kind that it must be`);
+      throw new FileFault(`page ${number} is not of the kind that it must be`);
     const [lower, upper] = [page.readUInt16LE(20), page.readUInt16LE(22)];
     if (lower > upper || upper > this.pageBytes - HEADER_BYTES || lower % 2 !== 0) {
-      throw new Fault(`the bounds of page ${number} are damaged`);
+      throw new FileFault(`the bounds of page ${number} are damaged`);
     }
     for (let index = 0; index < lower >> 1; index++) {
       const at = HEADER_BYTES + page.readUInt16LE(HEADER_BYTES + 2 * index);
       if (at < HEADER_BYTES + upper || at + NODE_BYTES > this.pageBytes) {
-        throw new Fault(`entry ${index} of page ${number} points out of it`);
+        throw new FileFault(`entry ${index} of page ${number} points out of it`);
       }
       const low = page.readUInt32LE(at);
       const flags = page.readUInt16LE(at + 4);
@@ -137,13 +88,13 @@ class FileCheck {
       const valueAt = keyAt + page.readUInt16LE(at + 6);
       const bytes = kind === BRANCH ? 0 : flags === BIG_VALUE ? 24 : low;
       if (valueAt + bytes > this.pageBytes)
-        throw new Fault(`entry ${index} of page ${number} is longer than the page`);
+        throw new FileFault(`entry ${index} of page ${number} is longer than the page`);
       if (kind === BRANCH) {
         this.walk(low + flags * 2 ** 32, below - 1, visit);
         continue;
       }
       if (flags !== 0 && flags !== BIG_VALUE)
-        throw new Fault(`entry ${index} of page ${number} is of no known kind`);
+        throw new FileFault(`entry ${index} of page ${number} is of no known kind`);
       if (flags === BIG_VALUE) this.bigValue(page, valueAt, low);
       visit({ key: page.subarray(keyAt, valueAt), value: page.subarray(valueAt, valueAt + bytes) });
     }
@@ -152,11 +103,12 @@ class FileCheck {
   /** Pages that may be written over: none of them may be one that is in use. */
   freeList(list: Buffer): void {
     const count = list.length < 8 ? -1 : Number(list.readBigInt64LE(0));
-    if (count < 0 || 8 * (count + 1) > list.length) throw new Fault('a list of its free pages is damaged');
+    if (count < 0 || 8 * (count + 1) > list.length)
+      throw new FileFault('a list of its free pages is damaged');
     for (let index = 1; index <= count; index++) {
       const number = Number(list.readBigInt64LE(8 * index));
       // Numbers below zero are the lengths of blocks.
-      if (number >= 2 && this.seen[number] === 1) throw new Fault(`page ${number} is free and in use`);
+      if (number >= 2 && this.seen[number] === 1) throw new FileFault(`page ${number} is free and in use`);
     }
   }
 
@@ -166,27 +118,31 @@ class FileCheck {
     const count = head.readUInt32LE(20);
     const needed = Math.ceil((HEADER_BYTES + bytes) / this.pageBytes);
     if (head.readUInt32LE(16) !== OVERFLOW * 2 ** 16 || count < needed || first + count > this.seen.length) {
-      throw new Fault(`the pages of a long value at ${first} are damaged`);
+      throw new FileFault(`the pages of a long value at ${first} are damaged`);
     }
   }
 
   /** A page that is in the file, carries its own number, and is reached for the first time. */
   page(number: number): Buffer {
     if (!(number >= 2 && number < this.seen.length))
-      throw new Fault(`page ${number} lies outside of the file`);
-    if (this.seen[number] === 1) throw new Fault(`page ${number} is used twice`);
+      throw new FileFault(`page ${number} lies outside of the file`);
+    if (this.seen[number] === 1) throw new FileFault(`page ${number} is used twice`);
     this.seen[number] = 1;
     const page = this.read(number * this.pageBytes, this.pageBytes, `page ${number}`);
-    if (Number(page.readBigUInt64LE(0)) !== number) throw new Fault(`page ${number} holds another page`);
+    if (Number(page.readBigUInt64LE(0)) !== number) throw new FileFault(`page ${number} holds another page`);
     // LMDB takes a page from the future for one that it has in memory itself.
-    if (page.readBigUInt64LE(8) > this.newest) throw new Fault(`page ${number} is newer than the file`);
+    if (page.readBigUInt64LE(8) > this.newest) throw new FileFault(`page ${number} is newer than the file`);
     return page;
   }
 
   read(at: number, bytes: number, what: string): Buffer {
-    const buffer = Buffer.allocUnsafe(bytes);
-    if (readSync(this.file, buffer, 0, bytes, at) < bytes)
-      throw new Fault(`it ends in the middle of ${what}`);
+    const buffer = this.readSome(at, bytes);
+    if (buffer.length < bytes) throw new FileFault(`it ends in the middle of ${what}`);
     return buffer;
+  }
+
+  readSome(at: number, bytes: number): Buffer {
+    const buffer = Buffer.allocUnsafe(bytes);
+    return buffer.subarray(0, readSync(this.file, buffer, 0, bytes, at));
   }
 }

@@ -1,5 +1,5 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
-import { mkdir, statfs } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { Failure } from '../failure.ts';
@@ -7,6 +7,7 @@ import type { Store, StoreWrite } from '../runtime/types.ts';
 import { faultOfFile } from './check.ts';
 import { decodeValue, encodeValues } from './checksum.ts';
 import { lockFolder } from './lock.ts';
+import { makeRoomIn } from './room.ts';
 
 export interface LmdbStoreOptions {
   /** Begin with an empty store if the file is broken, and keep the broken one beside it. Otherwise that is a failure. */
@@ -25,8 +26,6 @@ export interface LmdbStore extends Store {
   readonly setAside: BrokenFile | null;
 }
 
-/** Less free space than this on the disk counts as none when a write fails: LMDB says "input/output error" of a write cut short. */
-const NO_SPACE_BYTES = 1_048_576;
 /** More set-aside files of one store than this and a person must clear up. */
 const MOST_SET_ASIDE = 100;
 
@@ -54,7 +53,7 @@ export async function openLmdbStore(path: string, options: LmdbStoreOptions = {}
         eventTurnBatching: false,
       });
       await lock.noteOwner();
-      return { ...storeOn(database, path, lock.release), setAside };
+      return { ...storeOn(database, file, path, lock.release), setAside };
     } catch (caught) {
       await lock.release();
       throw caught;
@@ -84,13 +83,20 @@ function moveAside(file: string): string | null {
 
 function storeOn(
   database: RootDatabase<Uint8Array, string>,
+  file: string,
   path: string,
   release: () => Promise<void>,
 ): Store {
+  const room = makeRoomIn(file);
   return {
     async commit(batch: readonly StoreWrite[]) {
       if (batch.length === 0) return;
       const values = encodeValues(batch);
+      try {
+        room.ensure(mostBytesFor(values));
+      } catch (caught) {
+        throw noRoom(caught, path);
+      }
       try {
         // One transaction and one promise.
         await database.batch(() => {
@@ -116,9 +122,26 @@ function storeOn(
     },
     async close() {
       await database.close();
+      room.close();
       await release();
     },
   };
+}
+
+/** Pages that one write may use anew besides those of its value: the leaf's copy, what it is split into, and a share of the branches above. */
+const PAGES_FOR_WRITE = 3;
+/** For LMDB's own list of free pages, and the branches of a small batch. */
+const PAGES_FOR_COMMIT = 256;
+/** LMDB's usual one; the pages of a machine with larger ones hold more too. */
+const PAGE_BYTES = 4_096;
+
+/** The most that a batch can make the file grow by. */
+function mostBytesFor(values: readonly (Buffer | undefined)[]): number {
+  const pages = values.reduce(
+    (sum, value) => sum + PAGES_FOR_WRITE + Math.ceil((value?.length ?? 0) / PAGE_BYTES),
+    PAGES_FOR_COMMIT,
+  );
+  return pages * PAGE_BYTES;
 }
 
 function brokenFile(file: string, why: string): Failure {
@@ -130,7 +153,7 @@ function brokenFile(file: string, why: string): Failure {
 }
 
 function unopenable(path: string, caught: unknown): Failure {
-  const message = caught instanceof Error ? caught.message : String(caught);
+  const message = messageOf(caught);
   const code = /ENOSPC|No space left/.test(message) ? 'StoreFull' : 'StoreUnreadable';
   return new Failure(
     { kind: 'rejected', code, message: `the store ${path} can't be opened: ${message}` },
@@ -139,27 +162,25 @@ function unopenable(path: string, caught: unknown): Failure {
 }
 
 async function commitFailure(caught: unknown, path: string): Promise<Failure> {
-  const cause =
-    caught instanceof Error && 'commitError' in caught ? await reasonOf(caught.commitError) : caught;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const isFull = /No space left|MDB_MAP_FULL|File too large|quota/i.test(message) || (await isDiskFull(path));
-  const data = isFull
-    ? {
-        code: 'StoreFull',
-        message: `no space is left for the store ${path}: make room on its disk (${message})`,
-      }
-    : { code: 'StoreFailed', message: `the store ${path} can't be written: ${message}` };
-  return new Failure({ kind: 'retryable', ...data }, { cause });
+  const hasReason = typeof caught === 'object' && caught !== null && 'commitError' in caught;
+  const cause = hasReason ? await reasonOf(caught.commitError) : caught;
+  const message = `the store ${path} can't be written: ${messageOf(cause)}`;
+  return new Failure({ kind: 'retryable', code: 'StoreFailed', message }, { cause });
 }
 
-async function isDiskFull(path: string): Promise<boolean> {
-  try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize < NO_SPACE_BYTES;
-  } catch {
-    // Then the disk has another trouble, and the message of the write says more.
-    return false;
-  }
+function noRoom(caught: unknown, path: string): Failure {
+  const isFull = /ENOSPC|EDQUOT|EFBIG/.test(messageOf(caught));
+  const message = isFull
+    ? `no space is left for the store ${path}: make room on its disk (${messageOf(caught)})`
+    : `the store ${path} can't grow: ${messageOf(caught)}`;
+  return new Failure(
+    { kind: 'retryable', code: isFull ? 'StoreFull' : 'StoreFailed', message },
+    { cause: caught },
+  );
+}
+
+function messageOf(caught: unknown): string {
+  return caught instanceof Error ? caught.message : String(caught);
 }
 
 /** lmdb gives the reason of a failed commit as a promise that rejects with it. */

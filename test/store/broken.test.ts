@@ -19,9 +19,9 @@ const folder = await mkdtemp(join(tmpdir(), 'wdrip-broken-'));
 afterAll(() => rm(folder, { recursive: true }));
 
 const RECORDS = 300;
+const page = 4_096;
 const master = join(folder, 'master');
 const original = await fill(master);
-const page = 4_096;
 
 /** A store with a few levels, long values, and freed pages. */
 async function fill(path: string): Promise<Buffer> {
@@ -34,7 +34,11 @@ async function fill(path: string): Promise<Buffer> {
     await store.commit(batch);
   }
   await store.close();
-  return readFileSync(join(path, 'data.mdb'));
+  // Without the room at its end, which holds nothing that could be damaged.
+  const file = join(path, 'data.mdb');
+  const bytes = readFileSync(file);
+  truncateSync(file, page * Math.ceil((1 + bytes.findLastIndex((byte) => byte !== 0)) / page));
+  return readFileSync(file);
 }
 
 let copies = 0;
@@ -122,7 +126,7 @@ test.each<[string, (file: string) => void, RegExp]>([
 test('whatever bytes are flipped, the process lives: the file is refused, or its values are sound or reported', async () => {
   const random = seededRandom(11);
   const outcomes = { refused: 0, reported: 0, untouched: 0 };
-  for (let round = 0; round < 120; round++) {
+  for (let round = 0; round < 100; round++) {
     const { path } = damaged((file) => {
       const bytes = Buffer.from(original);
       for (let flips = 0; flips < 1 + (round % 5); flips++) {
@@ -146,7 +150,7 @@ test('whatever bytes are flipped, the process lives: the file is refused, or its
   }
   expect(outcomes.refused).toBeGreaterThan(15);
   expect(outcomes.reported).toBeGreaterThan(5);
-});
+}, 30_000);
 
 test('a store that can not be read or made says so', async () => {
   const file = join(folder, 'a file');
