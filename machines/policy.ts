@@ -13,7 +13,7 @@ export interface NodePolicy {
   readonly drainMs: number;
   /** From a reboot or a start to Ready. */
   readonly rebootWaitMs: number;
-  /** How often the instance is rebooted in one climb; the last time by force, since a soft reboot can hang (safety 31). */
+  /** How often the instance is rebooted in one climb; from the second time on by force, since a soft reboot can hang (safety 31). */
   readonly rebootTries: number;
   /** From a new system disk to Ready: the node initialises from nothing. */
   readonly resetWaitMs: number;

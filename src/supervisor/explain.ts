@@ -107,7 +107,9 @@ function because({ context, state }: NodeActor, waiting: Waiting | null): string
     case 'awaitingCloud':
       return context.cloudRepairing
         ? 'the cloud is repairing the instance itself'
-        : 'the instance is changing its state';
+        : context.instance === 'moving'
+          ? 'the instance is changing its state'
+          : 'the cloud has just brought the instance up, and the node has time to become Ready';
     case 'recovering':
       return 'Ready again: what wdrip set on the node is lifted';
     case 'settling':
