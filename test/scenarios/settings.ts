@@ -5,7 +5,8 @@ import type { NodePolicy } from '../../machines/policy.ts';
  * the same relation to its neighbours as the default does, but for those that programs here need longer than a scaled-down wait.
  */
 export const quickPolicy = {
-  suspectMs: 4_000,
+  // Longer than the node controller's own round of 5 s: nodes that die together are NotReady together only to within that.
+  suspectMs: 7_000,
   joinMs: 60_000,
   kubeletWaitMs: 12_000,
   drainMs: 10_000,

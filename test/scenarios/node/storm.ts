@@ -1,5 +1,5 @@
 import { fastTimings } from '../../../src/sandbox/cloud/timings.ts';
-import { cloudTimes, effective, namesInstance } from '../cloud-busy.ts';
+import { cloudTimes, effective } from '../cloud-busy.ts';
 import { type Interval, union } from '../intervals.ts';
 import { ownTime } from '../own-time.ts';
 import { createChecks, rungsSince, type ScenarioResult } from '../scenario.ts';
@@ -50,22 +50,13 @@ export const storm = {
     checks.that('... for its whole time', heldMs >= quickSupervisor.stormHoldMs, heldMs);
     const probes = /^probe-/;
     const slots = victims.map(({ slot }) => slot);
-    const wasActing = (slot: string) =>
-      /\.acting$/.test(
-        changes.findLast(({ actor, at }) => actor === slot && at <= (held?.at ?? 0))?.to ?? '',
-      );
-    const underWay = victims.filter(({ slot }) => wasActing(slot));
     const early = calls.filter(
       ({ effect, at, parameters }) =>
-        effect &&
-        at >= (held?.at ?? 0) &&
-        at < (released?.at ?? 0) &&
-        !probes.test(parameters.ClientToken ?? '') &&
-        !underWay.some(({ instance }) => namesInstance(parameters, instance)),
+        effect && at < (released?.at ?? 0) && !probes.test(parameters.ClientToken ?? ''),
     );
     const begun = changes.filter(
       ({ actor, at, to }) =>
-        slots.includes(actor) && at > (held?.at ?? 0) && at < (released?.at ?? 0) && /\.acting$/.test(to),
+        slots.includes(actor) && at < (released?.at ?? 0) && /\.(draining|acting)$/.test(to),
     );
     checks.equal(
       'rungs begun while it was held',
