@@ -3,7 +3,8 @@ import type { ScenarioResult } from './scenario.ts';
 
 /** The Kubernetes adapter's contract on a real API server. */
 export async function runContract(options: {
-  readonly programs: string | null;
+  /** Folder that holds etcd and kube-apiserver. */
+  readonly programs: string;
   /** Only cases that this says yes to are reported. */
   wanted(name: string): boolean;
   onResult(result: ScenarioResult): void;
@@ -20,7 +21,7 @@ export async function runContract(options: {
     failures: each.error === undefined ? [] : [each.error],
   });
   const results = await runKubernetesContract({
-    programs: options.programs ?? undefined,
+    programs: options.programs,
     onResult: (each) => {
       if (options.wanted(each.name)) options.onResult(asResult(each));
     },

@@ -1,6 +1,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { preparePrograms } from '../../src/sandbox/host/programs.ts';
 import { runContract } from './contract.ts';
 import { heal } from './heal.ts';
 import { leftovers, runMarker } from './leftovers.ts';
@@ -12,7 +13,7 @@ import { resultLines, summary } from './report.ts';
 import type { ScenarioResult } from './scenario.ts';
 import { settingsHeader } from './settings.ts';
 import { openStage, removeFolder, runFolder, type Stage } from './stage.ts';
-import { until } from './until.ts';
+import { type Patience, until } from './until.ts';
 
 /** A scenario of the group `node`, as the runner sees it. */
 interface NodeScenario {
@@ -71,7 +72,8 @@ async function main(options: RunOptions): Promise<number> {
       );
       if (chosen.length > 0) await runNode(chosen, { folder, options, patience, report });
     }
-    if (runs('contract') && !interrupted.signal.aborted) await contractGroup(options, wanted, report);
+    if (runs('contract') && !interrupted.signal.aborted)
+      await contractGroup(options, patience, wanted, report);
   } catch (caught) {
     if (!interrupted.signal.aborted)
       await report(
@@ -98,7 +100,7 @@ async function runNode(
   run: {
     readonly folder: string;
     readonly options: RunOptions;
-    readonly patience: { readonly clock: ReturnType<typeof systemClock>; readonly signal: AbortSignal };
+    readonly patience: Patience;
     readonly report: (result: ScenarioResult) => Promise<void>;
   },
 ): Promise<void> {
@@ -136,13 +138,20 @@ function failedToRun(scenario: NodeScenario, caught: unknown, signal: AbortSigna
 
 async function contractGroup(
   options: RunOptions,
+  patience: Patience,
   wanted: (name: string) => boolean,
   report: (result: ScenarioResult) => Promise<void>,
 ): Promise<void> {
   say('group contract: the Kubernetes adapter against a real API server');
+  const { tools } = await preparePrograms({
+    ...patience,
+    folder: options.programs ?? undefined,
+    names: ['etcd', 'kube-apiserver'],
+    onProgress: (step) => say(`  ${step}`),
+  });
   let reports = Promise.resolve();
   await runContract({
-    programs: options.programs,
+    programs: tools,
     wanted,
     onResult: (result) => {
       reports = reports.then(() => report(result));

@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { loadKubeconfig } from '../../../src/kubernetes/kubeconfig.ts';
 import { sleep } from '../../../src/runtime/clock.ts';
 import { createChecks, type ScenarioResult } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
@@ -12,6 +14,37 @@ const backWithinMs = 120_000;
 const lookMs = 5_000;
 const master = 'control-plane-0';
 
+/**
+ * Stopping the unit is not enough: the controller manager ends without its API server, is started again, and wants that with it, as under
+ * systemd. So its program fails for as long as a file lies in /run.
+ */
+const keepDown = [
+  'touch "$WDRIP_ROOT/run/api-server-down"',
+  `cat > "$WDRIP_ROOT/usr/local/bin/kube-apiserver" <<'END'`,
+  '#!/bin/sh',
+  '[ -e "$WDRIP_ROOT/run/api-server-down" ] && exit 1',
+  'PATH=$(printf %s "$PATH" | sed "s|^$WDRIP_ROOT/usr/local/bin:||")',
+  'exec kube-apiserver "$@"',
+  'END',
+  'chmod 755 "$WDRIP_ROOT/usr/local/bin/kube-apiserver"',
+  'systemctl stop kube-apiserver',
+].join('\n');
+const letUp =
+  'rm "$WDRIP_ROOT/run/api-server-down" "$WDRIP_ROOT/usr/local/bin/kube-apiserver"\nsystemctl restart kube-apiserver';
+
+/** Whether somebody takes connections at the server of a URL. */
+function isListening(url: URL): Promise<boolean> {
+  return new Promise((settle) => {
+    const socket = connect({ host: url.hostname, port: Number(url.port) });
+    const end = (listening: boolean) => {
+      socket.destroy();
+      settle(listening);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
+}
+
 /** Scenario 8: the API server stops for five minutes while the nodes are fine. Nothing at all may be done. */
 export const apiServerDown = {
   name: 'api-server-down',
@@ -20,8 +53,9 @@ export const apiServerDown = {
   async run(stage: Stage, group: string): Promise<ScenarioResult> {
     const { clock, signal } = stage;
     const checks = createChecks();
+    const server = new URL(loadKubeconfig(stage.sandbox.kubeconfig).server);
     const faultAt = clock.now();
-    await stage.shell(master, 'systemctl stop kube-apiserver');
+    await stage.shell(master, keepDown);
     const says = (message: string) =>
       stage.supervisor.lines(faultAt).find((line) => line.message.startsWith(message));
     const blind = await until(
@@ -32,7 +66,9 @@ export const apiServerDown = {
     );
 
     const states = new Set<string>();
+    let answered = 0;
     while (clock.now() < faultAt + downMs) {
+      if (await isListening(server)) answered += 1;
       for (const state of (await stage.states()).values()) states.add(state);
       await sleep(clock, Math.min(lookMs, Math.max(1, faultAt + downMs - clock.now())), signal);
     }
@@ -42,8 +78,9 @@ export const apiServerDown = {
       [...states],
     );
 
+    checks.equal('how often somebody listened at the API server’s address meanwhile', answered, 0);
     const startedAt = clock.now();
-    await stage.shell(master, 'systemctl start kube-apiserver');
+    await stage.shell(master, letUp);
     const seenAgain = () =>
       stage.supervisor.lines(startedAt).find(({ message }) => message === 'the cluster is seen') ?? null;
     const seen = await until(stage, 'the supervisor to see the cluster again', backWithinMs, seenAgain);
