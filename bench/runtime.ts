@@ -8,7 +8,7 @@ import { seededRandom } from '../src/runtime/random.ts';
 import { createRuntime } from '../src/runtime/runtime.ts';
 import type { ActorEvent, Effect, Runtime, Store, StoreWrite } from '../src/runtime/types.ts';
 import { createVirtualClock } from '../src/runtime/virtual-clock.ts';
-import { encodeValues } from '../src/store/checksum.ts';
+import { encodeBatch, storedIn } from '../src/store/batch-log.ts';
 import { openLmdbStore } from '../src/store/lmdb.ts';
 import { type Benchmark, type Figure, heapBytes } from './figures.ts';
 
@@ -163,12 +163,12 @@ async function measureRestore(path: string): Promise<number> {
   return ms;
 }
 
-/** The same keys and bytes in the same batches, encoded beforehand, into a store that already holds the keys. */
+/** The same keys and bytes in the same batches, encoded beforehand, each under its key, into a store that already holds the keys. */
 async function measureRaw(path: string, commits: readonly (readonly StoreWrite[])[]): Promise<number> {
   const database = open<Uint8Array, string>({ path, encoding: 'binary', overlappingSync: false });
   const encoded = commits.map((batch) => {
-    const values = encodeValues(batch);
-    return batch.map(({ key }, index) => ({ key, value: values[index] ?? new Uint8Array() }));
+    const logged = encodeBatch(batch);
+    return logged.keys.map((key, index) => ({ key, value: storedIn(logged, index) ?? new Uint8Array() }));
   });
   const write = async (batch: (typeof encoded)[number]) => {
     let done: Promise<boolean> | undefined;

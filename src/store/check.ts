@@ -30,7 +30,9 @@ export function faultOfFile(path: string): string | undefined {
 
 interface Leaf {
   readonly key: Buffer;
-  readonly value: Buffer;
+  /** Where the value begins in the file, and its length. */
+  readonly at: number;
+  readonly bytes: number;
 }
 
 class FileCheck {
@@ -50,14 +52,14 @@ class FileCheck {
     this.pageBytes = newest.pageBytes;
     this.newest = newest.transaction;
     this.seen = new Uint8Array(Math.min(Math.floor(this.size / this.pageBytes), newest.lastPage + 1));
-    const freed: Buffer[] = [];
-    this.tree(newest.free, (node) => freed.push(node.value));
+    const freed: Leaf[] = [];
+    this.tree(newest.free, (leaf) => freed.push(leaf));
     let last: Buffer | undefined;
     this.tree(newest.main, ({ key }) => {
       if (last && Buffer.compare(last, key) >= 0) throw new FileFault('its entries are out of order');
       last = Buffer.from(key);
     });
-    for (const list of freed) this.freeList(list);
+    for (const { at, bytes } of freed) this.freeList(this.read(at, bytes, 'a list of free pages'));
     return undefined;
   }
 
@@ -78,14 +80,14 @@ class FileCheck {
       throw new FileFault(`the bounds of page ${number} are damaged`);
     }
     for (let index = 0; index < lower >> 1; index++) {
-      const at = HEADER_BYTES + page.readUInt16LE(HEADER_BYTES + 2 * index);
-      if (at < HEADER_BYTES + upper || at + NODE_BYTES > this.pageBytes) {
+      const node = HEADER_BYTES + page.readUInt16LE(HEADER_BYTES + 2 * index);
+      if (node < HEADER_BYTES + upper || node + NODE_BYTES > this.pageBytes) {
         throw new FileFault(`entry ${index} of page ${number} points out of it`);
       }
-      const low = page.readUInt32LE(at);
-      const flags = page.readUInt16LE(at + 4);
-      const keyAt = at + NODE_BYTES;
-      const valueAt = keyAt + page.readUInt16LE(at + 6);
+      const low = page.readUInt32LE(node);
+      const flags = page.readUInt16LE(node + 4);
+      const keyAt = node + NODE_BYTES;
+      const valueAt = keyAt + page.readUInt16LE(node + 6);
       const bytes = kind === BRANCH ? 0 : flags === BIG_VALUE ? 24 : low;
       if (valueAt + bytes > this.pageBytes)
         throw new FileFault(`entry ${index} of page ${number} is longer than the page`);
@@ -95,8 +97,9 @@ class FileCheck {
       }
       if (flags !== 0 && flags !== BIG_VALUE)
         throw new FileFault(`entry ${index} of page ${number} is of no known kind`);
-      if (flags === BIG_VALUE) this.bigValue(page, valueAt, low);
-      visit({ key: page.subarray(keyAt, valueAt), value: page.subarray(valueAt, valueAt + bytes) });
+      const key = page.subarray(keyAt, valueAt);
+      const at = flags === BIG_VALUE ? this.bigValue(page, valueAt, low) : number * this.pageBytes + valueAt;
+      visit({ key, at, bytes: low });
     }
   }
 
@@ -112,7 +115,7 @@ class FileCheck {
     }
   }
 
-  bigValue(page: Buffer, at: number, bytes: number): void {
+  bigValue(page: Buffer, at: number, bytes: number): number {
     const first = Number(page.readBigUInt64LE(at));
     const head = this.page(first);
     const count = head.readUInt32LE(20);
@@ -120,6 +123,8 @@ class FileCheck {
     if (head.readUInt32LE(16) !== OVERFLOW * 2 ** 16 || count < needed || first + count > this.seen.length) {
       throw new FileFault(`the pages of a long value at ${first} are damaged`);
     }
+    this.seen.fill(1, first, first + count);
+    return first * this.pageBytes + HEADER_BYTES;
   }
 
   /** A page that is in the file, carries its own number, and is reached for the first time. */

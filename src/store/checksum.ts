@@ -1,25 +1,13 @@
 import { crc32 } from 'node:zlib';
-import type { StoreEntry, StoreWrite } from '../runtime/types.ts';
+import type { StoreEntry } from '../runtime/types.ts';
 
 /** Before each value: the CRC-32 of its key and its text, big-endian. A value that lands under another's key is found out too. */
-const CHECKSUM_BYTES = 4;
+export const CHECKSUM_BYTES = 4;
 
-/** The bytes of each value of a batch; undefined for a removal. They share one allocation, which is what makes a large batch cheap. */
-export function encodeValues(batch: readonly StoreWrite[]): readonly (Buffer | undefined)[] {
-  const texts = batch.map((write) => ('remove' in write ? undefined : JSON.stringify(write.value)));
-  const sizes = texts.map((text) => (text === undefined ? 0 : CHECKSUM_BYTES + Buffer.byteLength(text)));
-  const slab = Buffer.allocUnsafeSlow(sizes.reduce((sum, size) => sum + size, 0));
-  let from = 0;
-  return batch.map((write, index) => {
-    const text = texts[index];
-    const size = sizes[index];
-    if (text === undefined || size === undefined) return undefined;
-    const bytes = slab.subarray(from, from + size);
-    from += size;
-    bytes.write(text, CHECKSUM_BYTES);
-    bytes.writeUInt32BE(checksumOf(write.key, bytes), 0);
-    return bytes;
-  });
+/** Writes checksum and text to where `bytes` begins; they fill it. */
+export function encodeValue(key: string, text: string, bytes: Buffer): void {
+  bytes.write(text, CHECKSUM_BYTES);
+  bytes.writeUInt32BE(checksumOf(key, bytes), 0);
 }
 
 /** The value, or what is wrong with it. */
