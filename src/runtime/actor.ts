@@ -16,6 +16,14 @@ export type Mail =
       readonly done: (failure?: Failure) => void;
     };
 
+/** An effect that runs in this process. */
+export interface RunningEffect {
+  /** Null until the effect asks for its signal. */
+  controller: AbortController | null;
+  /** Why nobody listens to it any more; null while somebody does. */
+  over: (() => Failure) | null;
+}
+
 /** An actor in memory. A quiet one is its record and little else: there are 100,000 of them. */
 export interface Actor {
   readonly id: string;
@@ -26,8 +34,8 @@ export interface Actor {
   durable: ActorRecord | null;
   /** Null while nothing waits. */
   mailbox: Mail[] | null;
-  /** The effects that run in this process, by attempt, with the way to abort them; null while none does. */
-  running: Map<string, AbortController> | null;
+  /** The effects that run in this process, by attempt; null while none does. */
+  running: Map<string, RunningEffect> | null;
   state: 'alive' | 'quarantined' | 'removed';
 }
 

@@ -1,5 +1,5 @@
 import { Failure, toFailure } from '../failure.ts';
-import type { Actor, Mail } from './actor.ts';
+import type { Actor, Mail, RunningEffect } from './actor.ts';
 import type { Clock } from './clock.ts';
 import type { EffectRecord, Json } from './record.ts';
 import type { ActorEvent, Effect, EffectContext } from './types.ts';
@@ -8,7 +8,7 @@ import type { ActorEvent, Effect, EffectContext } from './types.ts';
 export interface RunningEffects {
   /** Starts what the durable record wants and does not run yet, and aborts what runs and is no longer wanted. */
   reconcile(actor: Actor, wanted: readonly EffectRecord[]): void;
-  abortAll(actor: Actor, why: Failure): void;
+  abortAll(actor: Actor, why: () => Failure): void;
 }
 
 export interface RunningOptions {
@@ -27,15 +27,15 @@ export function createRunningEffects({ effects, clock, post, isOpen }: RunningOp
 
   function start(actor: Actor, record: EffectRecord): void {
     const { id, attempt } = record;
-    const controller = new AbortController();
+    const running: RunningEffect = { controller: null, over: null };
     actor.running ??= new Map();
-    actor.running.set(attempt, controller);
+    actor.running.set(attempt, running);
     const end = (event: ActorEvent) => {
       // It stays among the running ones until its end is durable, or the next commit of its actor would start it again.
-      if (controller.signal.aborted || !isOpen()) return;
+      if (running.over || !isOpen()) return;
       post(actor, { kind: 'end', attempt, event });
     };
-    run(actor, record, controller.signal).then(
+    run(actor, record, running).then(
       (output) => end({ type: `xstate.done.actor.${id}`, output: output ?? null, actorId: id }),
       (caught) => {
         const { kind, code, message } = toFailure(caught);
@@ -44,29 +44,34 @@ export function createRunningEffects({ effects, clock, post, isOpen }: RunningOp
     );
   }
 
-  async function run(actor: Actor, record: EffectRecord, signal: AbortSignal): Promise<Json> {
+  async function run(actor: Actor, record: EffectRecord, running: RunningEffect): Promise<Json> {
     const { src, input, attempt, progress } = record;
     const effect = effects[src];
     if (!effect) throw refusal('UnknownEffect', `there is no effect ${src}`);
-    const checkpoint = (reached: Json) =>
-      new Promise<void>((resolve, reject) => {
-        if (signal.aborted) {
-          reject(signal.reason);
-          return;
-        }
-        const done = (failure?: Failure) => (failure ? reject(failure) : resolve());
-        post(actor, { kind: 'checkpoint', attempt, progress: reached, done });
-      });
-    const context: EffectContext = { actor: actor.id, attempt, signal, clock, progress, checkpoint };
+    const context: EffectContext = {
+      actor: actor.id,
+      attempt,
+      get signal() {
+        return signalOf(running);
+      },
+      clock,
+      progress,
+      checkpoint: (reached) =>
+        new Promise((resolve, reject) => {
+          const done = (failure?: Failure) => (failure ? reject(failure) : resolve());
+          if (running.over) done(running.over());
+          else post(actor, { kind: 'checkpoint', attempt, progress: reached, done });
+        }),
+    };
     return effect(input, context);
   }
 
   return {
     reconcile(actor, wanted) {
-      for (const [attempt, controller] of actor.running ?? []) {
+      for (const [attempt, running] of actor.running ?? []) {
         if (wanted.some((effect) => effect.attempt === attempt)) continue;
         forget(actor, attempt);
-        controller.abort(attemptIsOver(attempt));
+        abort(running, () => attemptIsOver(attempt));
       }
       if (!isOpen()) return;
       for (const effect of wanted) if (!actor.running?.has(effect.attempt)) start(actor, effect);
@@ -74,9 +79,21 @@ export function createRunningEffects({ effects, clock, post, isOpen }: RunningOp
     abortAll(actor, why) {
       const running = actor.running;
       actor.running = null;
-      for (const controller of running?.values() ?? []) controller.abort(why);
+      for (const effect of running?.values() ?? []) abort(effect, why);
     },
   };
+}
+
+/** Made when it is first asked for: many effects never do, and it is dear. */
+function signalOf(running: RunningEffect): AbortSignal {
+  running.controller ??= new AbortController();
+  if (running.over && !running.controller.signal.aborted) running.controller.abort(running.over());
+  return running.controller.signal;
+}
+
+function abort(running: RunningEffect, why: () => Failure): void {
+  running.over = why;
+  running.controller?.abort(why());
 }
 
 /** Why an effect that is not wanted any more can't go on. */

@@ -196,7 +196,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       actor: actor.id,
       machine: actor.machine.name,
     });
-    running.abortAll(actor, refusal('Quarantined', `actor ${actor.id} is quarantined`));
+    running.abortAll(actor, () => refusal('Quarantined', `actor ${actor.id} is quarantined`));
   }
 
   /** The batch is durable: what waited for that may happen now. */
@@ -275,7 +275,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       const wasRunning = phase === 'running';
       phase = 'stopping';
       deadlines.stop();
-      for (const actor of actors.values()) running.abortAll(actor, refusal('Stopped', 'the runtime stops'));
+      for (const actor of actors.values())
+        running.abortAll(actor, () => refusal('Stopped', 'the runtime stops'));
       if (wasRunning) {
         const drained = idle();
         committer.giveUpOnFailure();
@@ -315,7 +316,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       actor.state = 'removed';
       committer.open.records.set(actor, null);
       await durable();
-      running.abortAll(actor, refusal('Removed', `actor ${id} was removed`));
+      running.abortAll(actor, () => refusal('Removed', `actor ${id} was removed`));
     },
     onTransition(listener) {
       listeners.add(listener);

@@ -12,7 +12,9 @@ export function encodeValue(key: string, text: string, bytes: Buffer): void {
 
 /** The value, or what is wrong with it. */
 export function decodeValue(key: string, stored: Uint8Array): StoreEntry {
-  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  const bytes = Buffer.isBuffer(stored)
+    ? stored
+    : Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   const damaged = (why: string) => ({ key, damaged: why, bytes: bytes.toString('base64') });
   if (bytes.length <= CHECKSUM_BYTES) return damaged(`only ${bytes.length} bytes are left of the value`);
   if (bytes.readUInt32BE(0) !== checksumOf(key, bytes)) return damaged('its checksum does not match');
