@@ -13,6 +13,8 @@ const shared = {
 };
 
 export default {
+  // By default jest leaves a core free, which on two cores means one file after the other in one process.
+  maxWorkers: 2,
   projects: [
     {
       ...shared,
