@@ -1,6 +1,6 @@
-import { connect } from 'node:net';
 import { loadKubeconfig } from '../../../src/kubernetes/kubeconfig.ts';
 import { sleep } from '../../../src/runtime/clock.ts';
+import { isListening } from '../../../src/sandbox/address-taken.ts';
 import { createChecks, type ScenarioResult } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
 import { until } from '../until.ts';
@@ -32,19 +32,6 @@ const keepDown = [
 const letUp =
   'rm "$WDRIP_ROOT/run/api-server-down" "$WDRIP_ROOT/usr/local/bin/kube-apiserver"\nsystemctl restart kube-apiserver';
 
-/** Whether somebody takes connections at the server of a URL. */
-function isListening(url: URL): Promise<boolean> {
-  return new Promise((settle) => {
-    const socket = connect({ host: url.hostname, port: Number(url.port) });
-    const end = (listening: boolean) => {
-      socket.destroy();
-      settle(listening);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-  });
-}
-
 /** Scenario 8: the API server stops for five minutes while the nodes are fine. Nothing at all may be done. */
 export const apiServerDown = {
   name: 'api-server-down',
@@ -68,7 +55,7 @@ export const apiServerDown = {
     const states = new Set<string>();
     let answered = 0;
     while (clock.now() < faultAt + downMs) {
-      if (await isListening(server)) answered += 1;
+      if (await isListening(server.hostname, Number(server.port))) answered += 1;
       for (const state of (await stage.states()).values()) states.add(state);
       await sleep(clock, Math.min(lookMs, Math.max(1, faultAt + downMs - clock.now())), signal);
     }
