@@ -35,7 +35,11 @@ beforeEach(async () => {
   machine = await makeMachine(programs);
   daemon = await startDaemon(machine.dir);
   await until('the user data to begin', async () => (await read('var/begun')) !== undefined);
-  await until('the unit to run', async () => (await machine.processes()).length === 6);
+  // All that they start: a shell that is yet to become a sleep would be counted in its place.
+  await until(
+    'the unit to run',
+    async () => (await sleeping()) === 3 && (await machine.processes()).length === 6,
+  );
 });
 afterEach(async () => {
   daemon.kill('SIGKILL');
@@ -43,6 +47,14 @@ afterEach(async () => {
 });
 
 const read = (path: string) => readFile(join(machine.disk, path), 'utf8').catch(() => undefined);
+
+/** How many of the instance's processes sleep: the unit, what it has set free, and the user data. */
+async function sleeping(): Promise<number> {
+  const commands = (await machine.processes()).map((pid) =>
+    readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
+  );
+  return (await Promise.all(commands)).filter((command) => command === 'sleep\u0000600\u0000').length;
+}
 
 /** A process that hosts one instance, as the sandbox's daemon does. */
 async function startDaemon(dir: string): Promise<ChildProcess> {
