@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   pause: async () => (await import('./nodes.ts')).pauseCommand(),
   resume: async () => (await import('./nodes.ts')).resumeCommand(),
   sandbox: async () => (await import('./sandbox.ts')).sandboxCommand(),
+  simulate: async () => (await import('./simulate.ts')).simulateCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),
   version: async () => (await import('./version.ts')).versionCommand(),
 };

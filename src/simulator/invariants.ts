@@ -1,0 +1,128 @@
+/** What the invariants look at: plain facts of one moment, put together by the simulation. Times are epoch ms. */
+export interface Moment {
+  readonly at: number;
+  readonly nodes: readonly NodeMoment[];
+  /** By pool: how many of its nodes may be away. */
+  readonly budgets: ReadonlyMap<string, number>;
+  /** Nodes that a person cordoned, and who holds the cordon now; null: nobody. Nodes that are gone are left out. */
+  readonly personCordons: readonly { readonly node: string; readonly by: 'wdrip' | 'person' | null }[];
+}
+
+export interface NodeMoment {
+  readonly slot: string;
+  readonly pool: string;
+  readonly role: 'worker' | 'controlPlane';
+  readonly state: string;
+  readonly permit: string | null;
+  readonly cordonedByWdrip: boolean;
+}
+
+/** A change that wdrip made to an instance, with what held when it took effect. */
+export interface Deed {
+  readonly call: string;
+  readonly instance: string;
+  /** The tag `wdrip.io/cluster` of the instance is this cluster's. */
+  readonly ours: boolean;
+  /** How often this call has taken effect for the same attempt, this time included. */
+  readonly times: number;
+}
+
+/** A rung's disruptive work begins. */
+export interface Beginning {
+  readonly slot: string;
+  readonly rung: string;
+  /** How long the newest observation has said Ready, with a heartbeat from after the last rung's work, in ms; null if it doesn't. */
+  readonly readyForMs: number | null;
+  /** How long the supervisor has been told that it is blind, in ms; null if it sees. */
+  readonly blindForMs: number | null;
+}
+
+/** The state at the end, when the faults have been over for as long as healing may take. */
+export interface Ending {
+  readonly slots: readonly string[];
+  /** Slots whose node is Ready and whose actor is healthy. */
+  readonly healthy: readonly string[];
+  /** The slot tag of every instance with the cluster's tag. */
+  readonly instances: readonly string[];
+}
+
+/** A broken invariant: its number in the design, and what was seen. */
+export interface Violation {
+  readonly invariant: 2 | 3 | 4 | 5 | 6 | 8;
+  readonly what: string;
+}
+
+/** News reach an actor's decision within this time: one look, one commit. */
+export const newsTakeMs = 1_000;
+
+/** 2. Never more repairs in flight than the budgets allow; never two control-plane nodes at once. */
+export function withinBudgets(moment: Moment): readonly Violation[] {
+  const holders = moment.nodes.filter(({ permit }) => permit !== null);
+  const violations: Violation[] = [];
+  for (const [pool, limit] of moment.budgets) {
+    const held = holders.filter((node) => node.pool === pool && node.role === 'worker');
+    if (held.length > limit)
+      violations.push({
+        invariant: 2,
+        what: `${names(held)} of pool ${pool} hold permits, and ${limit} may`,
+      });
+  }
+  const masters = holders.filter(({ role }) => role === 'controlPlane');
+  if (masters.length > 1) violations.push({ invariant: 2, what: `${names(masters)} hold permits at once` });
+  return violations;
+}
+
+/** 3. No disruptive action begins on a node that was Ready in the newest observation, or while blind. */
+export function onlyOnTheFailed({ slot, rung, readyForMs, blindForMs }: Beginning): readonly Violation[] {
+  if (blindForMs !== null && blindForMs > newsTakeMs)
+    return [{ invariant: 3, what: `${rung} of ${slot} began ${blindForMs} ms after sight was lost` }];
+  if (readyForMs !== null && readyForMs > newsTakeMs)
+    return [
+      { invariant: 3, what: `${rung} of ${slot} began although it had been seen Ready for ${readyForMs} ms` },
+    ];
+  return [];
+}
+
+/** 4. A destructive attempt takes effect at most once. */
+export function atMostOnce({ call, instance, times }: Deed): readonly Violation[] {
+  return times > 1
+    ? [{ invariant: 4, what: `${call} of ${instance} took effect ${times} times for one attempt` }]
+    : [];
+}
+
+/** 5. Nothing outside the cluster's tag is touched. */
+export function onlyOurs({ call, instance, ours }: Deed): readonly Violation[] {
+  return ours ? [] : [{ invariant: 5, what: `${call} of ${instance}, which is not this cluster's` }];
+}
+
+/** 5. No instance is leaked: those that exist are those that the pools want. */
+export function nothingLeaked({ slots, instances }: Ending): readonly Violation[] {
+  return slots.flatMap((slot): readonly Violation[] => {
+    const count = instances.filter((each) => each === slot).length;
+    return count === 1 ? [] : [{ invariant: 5, what: `slot ${slot} has ${count} instances` }];
+  });
+}
+
+/** 6. A cordon that wdrip set is gone when the node is healthy; one that it did not set stays. */
+export function cordonsAsTheyShould({ nodes, personCordons }: Moment): readonly Violation[] {
+  return [
+    ...nodes
+      .filter(({ state, cordonedByWdrip }) => state === 'healthy' && cordonedByWdrip)
+      .map(
+        ({ slot }): Violation => ({ invariant: 6, what: `${slot} is healthy and still cordoned by wdrip` }),
+      ),
+    ...personCordons
+      .filter(({ by }) => by !== 'person')
+      .map(({ node }): Violation => ({ invariant: 6, what: `a person's cordon of ${node} is gone` })),
+  ];
+}
+
+/** 8. When the faults stop, every node is Ready within a bound. */
+export function allHealed({ slots, healthy }: Ending): readonly Violation[] {
+  const ill = slots.filter((slot) => !healthy.includes(slot));
+  return ill.length === 0 ? [] : [{ invariant: 8, what: `not healthy in time: ${ill.join(', ')}` }];
+}
+
+function names(nodes: readonly NodeMoment[]): string {
+  return nodes.map(({ slot }) => slot).join(' and ');
+}

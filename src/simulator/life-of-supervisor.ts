@@ -1,0 +1,145 @@
+import type { Cloud, InstanceSpec } from '../cloud/port.ts';
+import { nodeEffects } from '../effects/node.ts';
+import type { Kubernetes, KubernetesView } from '../kubernetes/port.ts';
+import { silentLog } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import { createRuntime } from '../runtime/runtime.ts';
+import type { Runtime, Store, Transition } from '../runtime/types.ts';
+import type { SupervisorConfig } from '../supervisor/config.ts';
+import { machineEntries, onSetAside } from '../supervisor/machines.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+import { type CrashPlan, crashingStore } from './crashing-store.ts';
+
+/** What this life was told last, for the invariants: by node name, since when it has been Ready without a break. */
+export interface Told {
+  view: KubernetesView;
+  readonly readySince: Map<string, number>;
+  blindSince: number | null;
+}
+
+/** One process of the supervisor, from its start to its kill: the real runtime, supervisor, admission and effects. */
+export interface SupervisorLife {
+  readonly runtime: Runtime;
+  readonly supervisor: Supervisor;
+  readonly told: Told;
+  /** It dies in a commit to come. */
+  crash(plan: CrashPlan): void;
+  /** As a SIGKILL: what it has sent goes on, and nothing else does. */
+  kill(): void;
+}
+
+export function startLife(options: {
+  readonly config: SupervisorConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: Store;
+  readonly cloud: Cloud;
+  readonly kubernetes: Kubernetes;
+  readonly instanceSpec: (slot: string, zone: string) => Omit<InstanceSpec, 'userData'>;
+  readonly zones: readonly string[];
+  readonly onTransition: (transition: Transition) => void;
+  readonly onCrash: () => void;
+  /** The supervisor itself fails where it must not: a defect. */
+  readonly onDefect: (why: string) => void;
+}): SupervisorLife {
+  const { config, random, cloud, zones } = options;
+  let alive = true;
+  // A dead process has no timers.
+  const clock: Clock = {
+    now: () => options.clock.now(),
+    after: (ms, fire) => (alive ? options.clock.after(ms, () => (alive ? fire() : undefined)) : () => {}),
+  };
+  const store = crashingStore(options.store, options.onCrash);
+  const told: Told = {
+    view: { nodes: new Map(), heartbeats: new Map() },
+    readySince: new Map(),
+    blindSince: null,
+  };
+  const kubernetes = listening(options.kubernetes, told, clock);
+  const runtime = createRuntime({
+    store,
+    clock,
+    random,
+    machines: machineEntries,
+    effects: nodeEffects({
+      cluster: config.cluster,
+      cloud,
+      kubernetes,
+      log: silentLog,
+      whenSighted: (signal) => supervisor.whenSighted(signal),
+      nodeFacts: (name) => supervisor.nodeFacts(name),
+      instanceSpecs: ({ slot, zone }) =>
+        [zone, ...zones.filter((each) => each !== zone)].map((each) => options.instanceSpec(slot, each)),
+      prepareUserData: async () =>
+        `#!/bin/sh\n# ${await kubernetes.createBootstrapToken({ ttlMs: 3_600_000, description: 'a new node' })}\n`,
+      requestPermit: (request, context) => supervisor.desk.request(request, context),
+    }),
+    onSetAside: onSetAside(config.cluster),
+  });
+  const supervisor: Supervisor = new Supervisor({
+    config,
+    runtime,
+    kubernetes,
+    cloud,
+    clock,
+    random,
+    log: silentLog,
+    recordsLost: false,
+  });
+  runtime.onTransition((transition) => {
+    if (alive) options.onTransition(transition);
+  });
+  const start = async () => {
+    await runtime.start();
+    if (alive) await supervisor.start();
+  };
+  start().catch((caught: unknown) => {
+    if (alive) options.onDefect(caught instanceof Error ? (caught.stack ?? caught.message) : String(caught));
+  });
+  return {
+    runtime,
+    supervisor,
+    told,
+    crash: (plan) => {
+      store.plan = plan;
+    },
+    kill() {
+      alive = false;
+      store.kill();
+      // Its effects are called off so that they ask nothing more; neither stop can end, for the store is silent now.
+      void runtime.stop();
+      void supervisor.stop();
+    },
+  };
+}
+
+/** The port, with what its watcher is told written down. */
+function listening(kubernetes: Kubernetes, told: Told, clock: Clock): Kubernetes {
+  const watch: Kubernetes['watch'] = (watcher) =>
+    kubernetes.watch({
+      changed(view) {
+        told.view = view;
+        for (const name of told.readySince.keys())
+          if (view.nodes.get(name)?.ready !== 'True') told.readySince.delete(name);
+        for (const { name, ready } of view.nodes.values())
+          if (ready === 'True' && !told.readySince.has(name)) told.readySince.set(name, clock.now());
+        watcher.changed(view);
+      },
+      sight(state, why) {
+        told.blindSince = state === 'blind' ? clock.now() : null;
+        watcher.sight(state, why);
+      },
+    });
+  return {
+    watch,
+    cordon: (node, attempt) => kubernetes.cordon(node, attempt),
+    uncordon: (node) => kubernetes.uncordon(node),
+    annotate: (node, annotations) => kubernetes.annotate(node, annotations),
+    drain: (node, options) => kubernetes.drain(node, options),
+    releasePods: (node) => kubernetes.releasePods(node),
+    deleteNode: (node) => kubernetes.deleteNode(node),
+    event: (entry) => kubernetes.event(entry),
+    createBootstrapToken: (options) => kubernetes.createBootstrapToken(options),
+  };
+}

@@ -1,0 +1,353 @@
+import { cloudTags, type InstanceSpec } from '../cloud/port.ts';
+import { microtasksDone } from '../runtime/clock.ts';
+import { type Random, seededRandom } from '../runtime/random.ts';
+import type { Transition } from '../runtime/types.ts';
+import { createVirtualClock, type VirtualClock } from '../runtime/virtual-clock.ts';
+import { createMemoryStore } from '../store/memory.ts';
+import type { SupervisorConfig } from '../supervisor/config.ts';
+import { statePath } from '../supervisor/fleet.ts';
+import { simulatedConfig } from './config.ts';
+import { Disturbances } from './disturbances.ts';
+import { drawGap, drawSwarm, type FaultKind, faultKinds, pick, type Swarm } from './faults.ts';
+import { History } from './history.ts';
+import {
+  allHealed,
+  atMostOnce,
+  cordonsAsTheyShould,
+  nothingLeaked,
+  onlyOnTheFailed,
+  onlyOurs,
+  type Violation,
+  withinBudgets,
+} from './invariants.ts';
+import { type SupervisorLife, startLife } from './life-of-supervisor.ts';
+import { beginningOf, momentOf } from './moments.ts';
+import { Outcome, type SimulationResult } from './outcome.ts';
+import { Striker } from './striker.ts';
+import { type CloudEffect, SimulatedCloud } from './world/cloud.ts';
+import { SimulatedKubernetes } from './world/kubernetes.ts';
+import { Life, lifeTickMs } from './world/life.ts';
+
+export interface SimulationOptions {
+  /** A whole number of 32 bits: one seed, one history. */
+  readonly seed: number;
+  readonly nodes: number;
+  readonly hours: number;
+  readonly zones: number;
+  /** Those that the run's mix is drawn from. Default: all. */
+  readonly faults?: readonly FaultKind[];
+}
+
+/** When every history begins, in epoch ms: a fixed day, so that it is the same on any machine. */
+const startMs = Date.UTC(2026, 0, 5);
+/** A calm start: all nodes join and are known before the first fault. */
+const calmMs = 600_000;
+/** After the last fault: a whole climb with its throttle and a second climb, and this for each node, since the budget is one at a time. */
+const healMs = 7_200_000;
+const healEachMs = 2_400_000;
+/** A killed supervisor is started again within this, in ms. */
+const restartWithinMs = 30_000;
+/** Of this many newest lines is the story of a violation. */
+const storyLines = 60;
+/** More steps at one time than this is a loop that never lets time pass: a defect. */
+const mostStepsAtOnce = 100_000;
+
+/** Runs one history. The result depends on the options alone. */
+export function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  return new Simulation(options).run();
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #clock: VirtualClock = createVirtualClock(startMs);
+  readonly #history = new History(startMs);
+  /** Each part draws from its own source: a draw more in one does not change what another is given. */
+  readonly #random: {
+    readonly faults: Random;
+    readonly world: Random;
+    readonly requests: Random;
+    readonly life: Random;
+  };
+  readonly #config: SupervisorConfig;
+  readonly #zones: readonly string[];
+  readonly #swarm: Swarm;
+  readonly #disturbances: Disturbances;
+  readonly #cloud: SimulatedCloud;
+  readonly #api: SimulatedKubernetes;
+  readonly #kubelets: Life;
+  readonly #store = createMemoryStore();
+  readonly #outcome: Outcome;
+  /** By attempt and call: how often it took effect. */
+  readonly #deeds = new Map<string, number>();
+  /** By instance: the attempt that works on it, or did last. */
+  readonly #attempts = new Map<string, string>();
+  /** Node uids that a person has cordoned. */
+  readonly #personCordons = new Map<string, string>();
+  readonly #striker: Striker;
+  #life: SupervisorLife | null = null;
+  #crashed = false;
+  #lives = 0;
+  #violation: Violation | null = null;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    const root = seededRandom(options.seed);
+    const branch = () => seededRandom(Math.floor(root.next() * 2 ** 32));
+    this.#random = { faults: branch(), world: branch(), requests: branch(), life: branch() };
+    this.#zones = Array.from({ length: options.zones }, (_, index) => `zone-${index + 1}`);
+    this.#config = simulatedConfig(options.nodes, this.#zones);
+    this.#swarm = drawSwarm(this.#random.faults, options.faults ?? faultKinds);
+    this.#disturbances = new Disturbances(this.#clock, this.#random.requests);
+    this.#outcome = new Outcome(options.nodes);
+    this.#cloud = new SimulatedCloud({
+      clock: this.#clock,
+      random: this.#random.world,
+      misfortune: () => this.#disturbances.misfortune(),
+      agent: (id, script) => this.#kubelets.command(id, script),
+      onEffect: (effect) => this.#onEffect(effect),
+      onBoot: (id, first) => this.#kubelets.booted(id, first),
+    });
+    this.#api = new SimulatedKubernetes({
+      clock: this.#clock,
+      random: this.#random.world,
+      telling: () => this.#disturbances.telling(),
+      onAct: ({ act, node }) => this.#note(`wdrip: ${act} ${node}`),
+    });
+    const apps = [{ name: 'shop', replicas: Math.max(2, Math.floor(options.nodes / 2)) }];
+    this.#kubelets = new Life({
+      cloud: this.#cloud,
+      api: this.#api,
+      clock: this.#clock,
+      random: this.#random.world,
+      apps,
+    });
+    this.#striker = new Striker({
+      clock: this.#clock,
+      faults: this.#random.faults,
+      cluster: this.#config.cluster,
+      zones: this.#zones,
+      cloud: this.#cloud,
+      api: this.#api,
+      kubelets: this.#kubelets,
+      disturbances: this.#disturbances,
+      personCordons: this.#personCordons,
+      note: (text) => this.#note(text),
+      struck: (slot, kind) => this.#outcome.struck(slot, kind, this.#clock.now()),
+      kill: () => this.#kill(),
+      crash: (plan) => this.#life?.crash(plan),
+    });
+  }
+
+  async run(): Promise<SimulationResult> {
+    const { nodes, hours, seed } = this.#options;
+    const faultsEnd = startMs + calmMs + hours * 3_600_000;
+    const end = faultsEnd + healMs + nodes * healEachMs;
+    this.#note(
+      `seed ${seed}: ${nodes} nodes, faults every ${Math.round(this.#swarm.meanGapMs / 1_000)} s: ${this.#swarm.kinds.join(', ')}`,
+    );
+    for (let index = 0; index < nodes; index++)
+      this.#cloud.create(this.#birth(`workers-${index}`, this.#zones[index % this.#zones.length] ?? ''));
+    for (const zone of this.#zones)
+      this.#cloud.create({
+        ...this.#birth('workers-0', zone),
+        tags: { [cloudTags.cluster]: 'another', [cloudTags.slot]: 'workers-0' },
+      });
+    this.#clock.after(lifeTickMs, () => this.#tick());
+    this.#clock.after(1_000, () => this.#startLife());
+    this.#clock.after(calmMs + drawGap(this.#random.faults, this.#swarm.meanGapMs), () =>
+      this.#strike(faultsEnd),
+    );
+    this.#clock.after(faultsEnd - startMs, () => this.#calm());
+
+    let [last, steps] = [startMs, 0];
+    while (this.#violation === null && this.#clock.now() < end) {
+      if (this.#clock.now() > faultsEnd + lifeTickMs && this.#isHealed()) break;
+      this.#clock.step();
+      await microtasksDone();
+      this.#afterStep();
+      steps = this.#clock.now() === last ? steps + 1 : 0;
+      last = this.#clock.now();
+      if (steps > mostStepsAtOnce) throw new Error(`time stands still at ${last} with seed ${seed}`);
+    }
+    if (this.#violation === null)
+      this.#check([...allHealed(this.#ending()), ...nothingLeaked(this.#ending())]);
+    this.#life?.kill();
+    return this.#outcome.result({
+      seed,
+      options: this.#options,
+      simulatedMs: this.#clock.now() - startMs,
+      swarm: this.#swarm,
+      violation: this.#violation,
+      story: this.#violation === null ? [] : this.#history.newest(storyLines),
+      events: this.#history.count,
+      digest: this.#history.digest(),
+    });
+  }
+
+  #note(text: string): void {
+    this.#history.add(this.#clock.now(), text);
+  }
+
+  #birth(slot: string, zone: string): InstanceSpec {
+    return { ...this.#spec(slot, zone), userData: '#!/bin/sh\n' };
+  }
+
+  #spec(slot: string, zone: string): Omit<InstanceSpec, 'userData'> {
+    const tags = {
+      [cloudTags.cluster]: this.#config.cluster,
+      [cloudTags.pool]: 'workers',
+      [cloudTags.slot]: slot,
+      [cloudTags.role]: 'worker',
+    };
+    const systemDisk = { sizeGiB: 40, category: 'cloud_essd' };
+    return {
+      zone,
+      imageId: 'm-1',
+      instanceType: 't',
+      securityGroupId: 's',
+      vSwitchId: `v-${zone}`,
+      ramRole: 'r',
+      systemDisk,
+      tags,
+    };
+  }
+
+  #startLife(): void {
+    this.#lives += 1;
+    this.#crashed = false;
+    this.#note(`supervisor starts (${this.#lives})`);
+    this.#life = startLife({
+      config: this.#config,
+      clock: this.#clock,
+      random: seededRandom(Math.floor(this.#random.life.next() * 2 ** 32)),
+      store: this.#store,
+      cloud: this.#cloud,
+      kubernetes: this.#api,
+      zones: this.#zones,
+      instanceSpec: (slot, zone) => this.#spec(slot, zone),
+      onTransition: (transition) => this.#onTransition(transition),
+      onCrash: () => {
+        this.#crashed = true;
+      },
+      onDefect: (why) => {
+        throw new Error(`the supervisor could not start with seed ${this.#options.seed}: ${why}`);
+      },
+    });
+  }
+
+  #kill(): void {
+    if (this.#life === null) return;
+    this.#note('supervisor is killed');
+    this.#life.kill();
+    this.#life = null;
+    this.#clock.after(Math.ceil(this.#random.life.next() * restartWithinMs), () => this.#startLife());
+  }
+
+  #tick(): void {
+    this.#kubelets.tick();
+    const up = [...this.#cloud.machines.values()].filter(
+      (machine) =>
+        machine.instance.tags[cloudTags.cluster] === this.#config.cluster && this.#kubelets.isUp(machine),
+    );
+    const now = this.#clock.now();
+    if (now >= startMs + calmMs)
+      this.#outcome.observe(
+        now,
+        new Set(up.map(({ instance }) => instance.tags[cloudTags.slot] ?? '')),
+        lifeTickMs,
+      );
+    this.#clock.after(lifeTickMs, () => this.#tick());
+  }
+
+  #strike(until: number): void {
+    if (this.#clock.now() >= until) return;
+    const kind = pick(this.#random.faults, this.#swarm.kinds);
+    if (kind !== undefined) this.#striker.inflict(kind);
+    this.#clock.after(drawGap(this.#random.faults, this.#swarm.meanGapMs), () => this.#strike(until));
+  }
+
+  #calm(): void {
+    this.#note('faults are over');
+    this.#striker.calm();
+  }
+
+  #onEffect({ call, id }: CloudEffect): void {
+    const instance = this.#cloud.machines.get(id)?.instance;
+    this.#outcome.acted(call);
+    this.#note(`wdrip: ${call} ${id}`);
+    const slot = instance?.tags[cloudTags.slot] ?? '';
+    const attempt = this.#attempts.get(slot);
+    const counted = call !== 'runCommand' && call !== 'setUserData' && call !== 'stop' && call !== 'start';
+    const key = `${attempt} ${call}`;
+    const times = attempt === undefined || !counted ? 1 : (this.#deeds.get(key) ?? 0) + 1;
+    this.#deeds.set(key, times);
+    const deed = {
+      call,
+      instance: id,
+      ours: instance?.tags[cloudTags.cluster] === this.#config.cluster,
+      times,
+    };
+    this.#check([...atMostOnce(deed), ...onlyOurs(deed)]);
+  }
+
+  #onTransition(transition: Transition): void {
+    const { before, after, event, at } = transition;
+    const [from, to] = [
+      before === null ? '' : statePath(before.snapshot.value),
+      statePath(after.snapshot.value),
+    ];
+    for (const { attempt, src } of after.effects)
+      if (src !== 'requestPermit' && src !== 'reportTrouble')
+        this.#attempts.set(after.id.slice('node/'.length), attempt);
+    if (from === to) return;
+    this.#note(`${after.id}: ${event.type} ${from} -> ${to}`);
+    this.#outcome.moved(after.id.slice('node/'.length), to, at);
+    if (this.#life !== null && after.machine === 'node') {
+      const beginning = beginningOf(
+        this.#life,
+        after,
+        to,
+        this.#clock.now(),
+        this.#config.supervisor.leaseSilentMs,
+      );
+      if (beginning !== null) this.#check(onlyOnTheFailed(beginning));
+    }
+  }
+
+  #afterStep(): void {
+    if (this.#crashed) this.#kill();
+    if (this.#life === null) return;
+    const moment = momentOf(this.#life, this.#api, this.#config, this.#personCordons, this.#clock.now());
+    this.#check([...withinBudgets(moment), ...cordonsAsTheyShould(moment)]);
+  }
+
+  #check(violations: readonly Violation[]): void {
+    this.#outcome.checked();
+    const [first] = violations;
+    if (first === undefined || this.#violation !== null) return;
+    this.#violation = first;
+    this.#note(`VIOLATION of invariant ${first.invariant}: ${first.what}`);
+  }
+
+  #ending() {
+    const slots = Array.from({ length: this.#options.nodes }, (_, index) => `workers-${index}`);
+    const up = new Set<string>();
+    const instances: string[] = [];
+    for (const machine of this.#cloud.machines.values()) {
+      const { tags } = machine.instance;
+      const slot = tags[cloudTags.slot] ?? '';
+      if (tags[cloudTags.cluster] !== this.#config.cluster) continue;
+      instances.push(slot);
+      if (this.#kubelets.isUp(machine)) up.add(slot);
+    }
+    const healthy = slots.filter(
+      (slot) => up.has(slot) && this.#life?.supervisor.fleet.get(slot)?.state === 'healthy',
+    );
+    return { slots, healthy, instances };
+  }
+
+  #isHealed(): boolean {
+    const ending = this.#ending();
+    return allHealed(ending).length === 0 && nothingLeaked(ending).length === 0;
+  }
+}

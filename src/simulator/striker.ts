@@ -1,0 +1,143 @@
+import { cloudTags } from '../cloud/port.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import type { CrashPlan } from './crashing-store.ts';
+import type { Disturbances } from './disturbances.ts';
+import { type FaultKind, type InstanceFault, pick, strikesInstance } from './faults.ts';
+import type { SimulatedCloud } from './world/cloud.ts';
+import type { SimulatedKubernetes } from './world/kubernetes.ts';
+import type { Life } from './world/life.ts';
+import type { Machine } from './world/machine.ts';
+
+/** How long what does not strike an instance lasts at most, in ms. */
+const longestApiAwayMs = 600_000;
+const longestNoStockMs = 3_600_000;
+const longestDisturbanceMs = 900_000;
+/** A crash comes within this many commits. */
+const commitsAhead = 12;
+
+/** What the faults strike. */
+export interface StrikerParts {
+  readonly clock: Clock;
+  readonly faults: Random;
+  readonly cluster: string;
+  readonly zones: readonly string[];
+  readonly cloud: SimulatedCloud;
+  readonly api: SimulatedKubernetes;
+  readonly kubelets: Life;
+  readonly disturbances: Disturbances;
+  /** By node name: the uid of the node that a person cordoned. Written here. */
+  readonly personCordons: Map<string, string>;
+  readonly note: (text: string) => void;
+  /** The slot's node was taken away. */
+  readonly struck: (slot: string, kind: FaultKind) => void;
+  /** The supervisor's process ends now, or in a commit to come. */
+  readonly kill: () => void;
+  readonly crash: (plan: CrashPlan) => void;
+}
+
+/** The one who breaks things. */
+export class Striker {
+  readonly #parts: StrikerParts;
+
+  constructor(parts: StrikerParts) {
+    this.#parts = parts;
+  }
+
+  /** One fault, now, on something that the seed picks. */
+  inflict(kind: FaultKind): void {
+    const faults = this.#parts.faults;
+    const ours = [...this.#parts.cloud.machines.values()].filter(
+      ({ instance }) => instance.tags[cloudTags.cluster] === this.#parts.cluster,
+    );
+    const machine = pick(faults, ours);
+    this.#parts.note(
+      `fault: ${kind} ${machine && strikesInstance(kind) ? machine.instance.id : ''}`.trimEnd(),
+    );
+    if (!strikesInstance(kind)) this.#inflictAround(kind);
+    else if (machine) this.#inflictOn(machine, kind);
+  }
+
+  #inflictOn(machine: Machine, kind: InstanceFault): void {
+    const { id, tags, privateIp } = machine.instance;
+    if (kind !== 'agentDies' && kind !== 'cordonedByPerson')
+      this.#parts.struck(tags[cloudTags.slot] ?? '', kind);
+    switch (kind) {
+      case 'kubeletDies':
+        this.#parts.kubelets.ailments.set(id, 'kubelet');
+        break;
+      case 'needsReboot':
+        this.#parts.kubelets.ailments.set(id, 'reboot');
+        break;
+      case 'diskBroken':
+        this.#parts.kubelets.ailments.set(id, 'disk');
+        break;
+      case 'unbootable':
+        machine.agentAlive = false;
+        this.#parts.kubelets.ailments.set(id, 'unbootable');
+        break;
+      case 'stoppedByPerson':
+        this.#parts.cloud.stopByPerson(id);
+        break;
+      case 'deletedByPerson':
+        this.#parts.cloud.deleteByPerson(id);
+        break;
+      case 'cloudRepairs':
+        this.#parts.kubelets.ailments.set(id, 'reboot');
+        this.#parts.cloud.executeSystemEvent(id);
+        break;
+      case 'agentDies':
+        machine.agentAlive = false;
+        break;
+      case 'cordonedByPerson': {
+        const node = this.#parts.api.nodes.get(`${privateIp ?? ''}.${id}`);
+        if (node === undefined || node.cordonedBy !== null) break;
+        this.#parts.personCordons.set(node.name, node.uid);
+        this.#parts.api.put({ ...node, cordonedBy: 'person' });
+      }
+    }
+  }
+
+  #inflictAround(kind: Exclude<FaultKind, InstanceFault>): void {
+    const faults = this.#parts.faults;
+    switch (kind) {
+      case 'apiUnreachable':
+        this.#parts.api.setReachable(false);
+        this.#parts.clock.after(Math.ceil(faults.next() * longestApiAwayMs), () => this.#apiReturns());
+        break;
+      case 'outOfStock': {
+        const zone = pick(faults, this.#parts.zones) ?? '';
+        this.#parts.cloud.noStock.add(zone);
+        this.#parts.clock.after(Math.ceil(faults.next() * longestNoStockMs), () =>
+          this.#parts.cloud.noStock.delete(zone),
+        );
+        break;
+      }
+      case 'supervisorKilled':
+        this.#parts.kill();
+        break;
+      case 'supervisorKilledAtCommit':
+        this.#parts.crash({
+          commits: Math.floor(faults.next() * commitsAhead),
+          written: faults.next() < 0.5,
+        });
+        break;
+      default:
+        this.#parts.disturbances.begin(kind, Math.ceil(faults.next() * longestDisturbanceMs));
+    }
+  }
+
+  #apiReturns(): void {
+    if (this.#parts.api.reachable) return;
+    this.#parts.note('the API is back');
+    this.#parts.kubelets.awoke();
+    this.#parts.api.setReachable(true);
+  }
+
+  /** Ends all that lasts. What is broken stays so until it is repaired. */
+  calm(): void {
+    this.#apiReturns();
+    this.#parts.cloud.noStock.clear();
+    this.#parts.disturbances.calm();
+  }
+}

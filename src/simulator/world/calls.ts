@@ -1,0 +1,73 @@
+import type { Cloud } from '../../cloud/port.ts';
+import { Failure } from '../../failure.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+
+/** A call of the port that reaches the cloud. */
+export type CloudCall = Exclude<keyof Cloud, 'region'>;
+
+/** How one request goes wrong. `lost`: no answer comes at all; `error`: the cloud answers with a 5xx; `slow`: late, but in time. */
+export interface Misfortune {
+  readonly how: 'throttled' | 'error' | 'lost' | 'slow';
+  /** The request has taken effect all the same, and only its answer is bad. Never true of `throttled`. */
+  readonly afterEffect: boolean;
+}
+
+/** How a call may be asked again: as the adapter of the real cloud does it. */
+export type Repeat = 'always' | 'withoutEffect';
+
+/** How long a request takes, and one that is slow; how long no answer is waited for. In ms. */
+const latencyMs = 100;
+const slowMs = 3_000;
+const timeoutMs = 10_000;
+/** Tries of one call and the waits between them, in ms: some 30 s in all, as long as a passing state may take. */
+const tries = 7;
+const firstWaitMs = 500;
+const longestWaitMs = 8_000;
+
+/** Makes the requests of a call, with the misfortunes that are drawn for them, and asks again where that is safe. */
+export async function callCloud<T>(options: {
+  readonly clock: Clock;
+  readonly repeat: Repeat;
+  readonly signal?: AbortSignal | undefined;
+  /** Draws the next request's fate. Called once a request, when it is made. */
+  readonly misfortune: () => Misfortune | null;
+  /** What the request does. It throws `Failure` where the cloud refuses. */
+  readonly act: () => T;
+}): Promise<T> {
+  const { clock, signal } = options;
+  for (let attempt = 1, waitMs = firstWaitMs; ; attempt++, waitMs = Math.min(longestWaitMs, waitMs * 2)) {
+    signal?.throwIfAborted();
+    try {
+      return await request(clock, options.misfortune(), options.act);
+    } catch (caught) {
+      if (!(caught instanceof Failure) || attempt === tries || !mayRepeat(caught, options.repeat))
+        throw caught;
+      await sleep(clock, waitMs, signal);
+    }
+  }
+}
+
+function mayRepeat(failure: Failure, repeat: Repeat): boolean {
+  if (failure.kind === 'throttled' || failure.code === 'Busy') return true;
+  return failure.kind === 'retryable' && repeat === 'always';
+}
+
+async function request<T>(clock: Clock, fate: Misfortune | null, act: () => T): Promise<T> {
+  await sleep(clock, fate?.how === 'slow' ? slowMs : latencyMs / 2);
+  if (fate === null || fate.how === 'slow') {
+    const answer = act();
+    await sleep(clock, latencyMs / 2);
+    return answer;
+  }
+  if (fate.how === 'throttled')
+    throw new Failure({
+      kind: 'throttled',
+      code: 'Busy',
+      message: 'the simulated cloud is asked too often',
+    });
+  if (fate.afterEffect) act();
+  if (fate.how === 'error')
+    throw new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'the simulated cloud failed' });
+  await sleep(clock, timeoutMs);
+  throw new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'the simulated cloud did not answer' });
+}

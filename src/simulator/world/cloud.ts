@@ -1,0 +1,337 @@
+import {
+  type Asking,
+  type Cloud,
+  type CommandResult,
+  cloudTags,
+  type Instance,
+  type InstanceList,
+  type InstanceSpec,
+} from '../../cloud/port.ts';
+import { Failure } from '../../failure.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import type { Random } from '../../runtime/random.ts';
+import { type CloudCall, callCloud, type Misfortune, type Repeat } from './calls.ts';
+import { addressOf, type Machine, toTheMinute } from './machine.ts';
+
+/** How long the cloud takes, in ms, near what people see of the real one; each is drawn up to a fifth shorter or longer. */
+const takes = {
+  pending: 3_000,
+  starting: 10_000,
+  stopping: 5_000,
+  rebooting: 10_000,
+  deleting: 5_000,
+} as const;
+/** A soft stop or reboot waits this much longer for the operating system. */
+const graceMs = 5_000;
+/** A command that the agent does not take is told as undelivered after this long. */
+const deliveryMs = 60_000;
+const commandMs = 1_000;
+/** How long a system event executes. */
+const eventMs = 120_000;
+/** Instances on a page of the list, as the API gives at most. */
+const pageSize = 100;
+
+/** What the inside of an instance makes of a command: `null` never ends. */
+export type Agent = (
+  id: string,
+  script: string,
+) => { readonly exitCode: number; readonly output: string } | null;
+
+/** A change that took effect on an instance, as the history and the invariants see it. */
+export interface CloudEffect {
+  readonly call: CloudCall;
+  readonly id: string;
+  readonly token: string | null;
+}
+
+export interface SimulatedCloudOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly misfortune: (call: CloudCall) => Misfortune | null;
+  readonly agent: Agent;
+  readonly onEffect: (effect: CloudEffect) => void;
+  /** The instance has booted; `first` on an empty disk. */
+  readonly onBoot: (id: string, first: boolean) => void;
+}
+
+/** The cloud in memory: asynchronous states, preconditions, ClientTokens, stock and locks. What it forgets is only what was deleted. */
+export class SimulatedCloud implements Cloud {
+  readonly region = 'cn-simulated';
+  readonly machines = new Map<string, Machine>();
+  readonly noStock = new Set<string>();
+  readonly #options: SimulatedCloudOptions;
+  readonly #births = new Map<string, { readonly spec: string; readonly id: string }>();
+  readonly #disks = new Map<string, string>();
+  readonly #commands = new Map<string, { readonly endsAt: number; readonly result: CommandResult }>();
+  #count = 0;
+  #diskCount = 0;
+
+  constructor(options: SimulatedCloudOptions) {
+    this.#options = options;
+  }
+
+  async listInstances(cluster: string): Promise<InstanceList> {
+    const askedAt = this.#options.clock.now();
+    const instances: Instance[] = [];
+    for (let page = 0; ; page++) {
+      const found = await this.#call('listInstances', 'always', undefined, () =>
+        [...this.machines.values()]
+          .filter(({ instance }) => instance.tags[cloudTags.cluster] === cluster)
+          .slice(page * pageSize, (page + 1) * pageSize),
+      );
+      instances.push(...found.map(({ instance }) => ({ ...instance, systemDiskId: null })));
+      if (found.length < pageSize) return { instances, askedAt };
+    }
+  }
+
+  findInstance(id: string): Promise<Instance | null> {
+    return this.#call('findInstance', 'always', undefined, () => this.machines.get(id)?.instance ?? null);
+  }
+
+  executingSystemEvents(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const now = () => this.#options.clock.now();
+    return this.#call(
+      'executingSystemEvents',
+      'always',
+      undefined,
+      () => new Set(ids.filter((id) => (this.machines.get(id)?.eventUntil ?? 0) > now())),
+    );
+  }
+
+  reboot(id: string, options: Asking & { readonly force: boolean }): Promise<void> {
+    return this.#call('reboot', 'withoutEffect', options.signal, () => {
+      const machine = this.#need(id, ['Running']);
+      this.#effect('reboot', id);
+      this.#move(machine, 'Starting');
+      this.#later(machine, takes.rebooting + (options.force ? 0 : graceMs), () => this.#boot(machine));
+    });
+  }
+
+  start(id: string, options: Asking = {}): Promise<void> {
+    return this.#call('start', 'withoutEffect', options.signal, () => {
+      const machine = this.#need(id, ['Stopped']);
+      this.#effect('start', id);
+      this.#starting(machine);
+    });
+  }
+
+  stop(id: string, options: Asking & { readonly force: boolean }): Promise<void> {
+    return this.#call('stop', 'withoutEffect', options.signal, () => {
+      const machine = this.#need(id, ['Running']);
+      this.#effect('stop', id);
+      this.#move(machine, 'Stopping');
+      this.#later(machine, takes.stopping + (options.force ? 0 : graceMs), () =>
+        this.#move(machine, 'Stopped'),
+      );
+    });
+  }
+
+  setUserData(id: string, userData: string, options: Asking = {}): Promise<void> {
+    return this.#call('setUserData', 'always', options.signal, () => {
+      this.#need(id, ['Stopped']).userData = userData;
+      this.#effect('setUserData', id);
+    });
+  }
+
+  replaceSystemDisk(id: string, imageId: string, attempt: string, options: Asking = {}): Promise<string> {
+    return this.#call('replaceSystemDisk', 'always', options.signal, () => {
+      const known = this.#disks.get(attempt);
+      if (known !== undefined) return known;
+      const machine = this.#need(id, ['Stopped']);
+      this.#effect('replaceSystemDisk', id, attempt);
+      const disk = this.#newDisk();
+      this.#disks.set(attempt, disk);
+      machine.instance = { ...machine.instance, systemDiskId: disk, imageId };
+      machine.freshDisk = true;
+      return disk;
+    });
+  }
+
+  deleteInstance(id: string, options: Asking = {}): Promise<void> {
+    return this.#call('deleteInstance', 'withoutEffect', options.signal, () => {
+      const machine = this.machines.get(id);
+      if (machine === undefined) return;
+      const { status } = machine.instance;
+      if (status !== 'Running' && status !== 'Stopped')
+        throw new Failure({
+          kind: 'retryable',
+          code: 'Busy',
+          message: `${id} is ${status}: nothing was done`,
+        });
+      this.#effect('deleteInstance', id);
+      this.#delete(machine);
+    });
+  }
+
+  runInstance(spec: InstanceSpec, attempt: string, options: Asking = {}): Promise<string> {
+    return this.#call('runInstance', 'always', options.signal, () => {
+      const text = JSON.stringify(spec);
+      const known = this.#births.get(attempt);
+      if (known && known.spec !== text)
+        throw rejected('IdempotentParameterMismatch', `the token ${attempt} was used for another instance`);
+      if (known) return known.id;
+      if (this.noStock.has(spec.zone)) throw rejected('OutOfStock', `zone ${spec.zone} has none left`);
+      const id = this.create(spec);
+      this.#births.set(attempt, { spec: text, id });
+      this.#effect('runInstance', id, attempt);
+      return id;
+    });
+  }
+
+  async runCommand(
+    id: string,
+    script: string,
+    options: { readonly timeoutMs: number; readonly attempt: string; readonly signal: AbortSignal },
+  ): Promise<CommandResult> {
+    const { clock } = this.#options;
+    const { endsAt, result } = await this.#call('runCommand', 'always', options.signal, () => {
+      const known = this.#commands.get(options.attempt);
+      if (known) return known;
+      const machine = this.#find(id);
+      const command = { ...this.#execute(machine, script, options.timeoutMs) };
+      this.#commands.set(options.attempt, command);
+      this.#effect('runCommand', id, options.attempt);
+      return command;
+    });
+    if (endsAt > clock.now()) await sleep(clock, endsAt - clock.now(), options.signal);
+    return result;
+  }
+
+  /** A person or the pool makes an instance: no token, no stock asked. Returns its id. */
+  create(spec: InstanceSpec): string {
+    this.#count += 1;
+    const id = `i-sim${String(this.#count).padStart(5, '0')}`;
+    const { zone, imageId, instanceType, tags, userData } = spec;
+    const machine: Machine = {
+      instance: {
+        id,
+        status: 'Pending',
+        zone,
+        privateIp: addressOf(this.#count),
+        tags,
+        locks: [],
+        startedAt: '',
+        systemDiskId: this.#newDisk(),
+        imageId,
+        instanceType,
+      },
+      userData,
+      boots: 0,
+      firstBoots: [],
+      freshDisk: true,
+      agentAlive: false,
+      eventUntil: 0,
+      moves: 0,
+    };
+    this.machines.set(id, machine);
+    this.#later(machine, takes.pending, () => this.#starting(machine));
+    return id;
+  }
+
+  /** A person stops or deletes it at the console, or the hardware ends it: no precondition, and not wdrip's effect. */
+  stopByPerson(id: string): void {
+    const machine = this.machines.get(id);
+    if (machine?.instance.status !== 'Running') return;
+    this.#move(machine, 'Stopping');
+    this.#later(machine, takes.stopping, () => this.#move(machine, 'Stopped'));
+  }
+
+  deleteByPerson(id: string): void {
+    const machine = this.machines.get(id);
+    if (machine) this.#delete(machine);
+  }
+
+  /** The cloud begins a repair of its own: the event executes, then the instance boots again. */
+  executeSystemEvent(id: string): void {
+    const machine = this.machines.get(id);
+    if (machine) machine.eventUntil = this.#options.clock.now() + eventMs;
+  }
+
+  lock(id: string, reason: string | null): void {
+    const machine = this.machines.get(id);
+    if (machine) machine.instance = { ...machine.instance, locks: reason === null ? [] : [reason] };
+  }
+
+  #call<T>(call: CloudCall, repeat: Repeat, signal: AbortSignal | undefined, act: () => T): Promise<T> {
+    const { clock, misfortune } = this.#options;
+    return callCloud({ clock, repeat, signal, act, misfortune: () => misfortune(call) });
+  }
+
+  #find(id: string): Machine {
+    const machine = this.machines.get(id);
+    if (machine === undefined)
+      throw new Failure({
+        kind: 'notFound',
+        code: 'InvalidInstanceId.NotFound',
+        message: `there is no ${id}`,
+      });
+    return machine;
+  }
+
+  #need(id: string, states: readonly Instance['status'][]): Machine {
+    const machine = this.#find(id);
+    const { locks, status } = machine.instance;
+    if (locks.length > 0) throw rejected('InstanceLocked', `${id} is locked: ${locks.join(', ')}`);
+    if (!states.includes(status)) throw rejected('IncorrectInstanceStatus', `${id} is ${status}`);
+    return machine;
+  }
+
+  #execute(machine: Machine, script: string, timeoutMs: number) {
+    const now = this.#options.clock.now();
+    const silent = (code: string): CommandResult => ({ outcome: 'agentSilent', code });
+    if (machine.instance.status !== 'Running') return { endsAt: now, result: silent('InstanceNotRunning') };
+    if (!machine.agentAlive) return { endsAt: now + deliveryMs, result: silent('DeliveryTimeout') };
+    const said = this.#options.agent(machine.instance.id, script);
+    const result: CommandResult =
+      said === null ? { outcome: 'timedOut', output: '' } : { outcome: 'exited', ...said };
+    return { endsAt: now + (said === null ? timeoutMs : commandMs), result };
+  }
+
+  #effect(call: CloudCall, id: string, token: string | null = null): void {
+    this.#options.onEffect({ call, id, token });
+  }
+
+  #newDisk(): string {
+    this.#diskCount += 1;
+    return `d-sim${this.#diskCount}`;
+  }
+
+  #move(machine: Machine, status: Instance['status']): void {
+    machine.moves += 1;
+    machine.instance = { ...machine.instance, status };
+  }
+
+  #starting(machine: Machine): void {
+    this.#move(machine, 'Starting');
+    this.#later(machine, takes.starting, () => this.#boot(machine));
+  }
+
+  #boot(machine: Machine): void {
+    this.#move(machine, 'Running');
+    machine.instance = { ...machine.instance, startedAt: toTheMinute(this.#options.clock.now()) };
+    machine.boots += 1;
+    machine.agentAlive = true;
+    const first = machine.freshDisk;
+    if (first) machine.firstBoots.push(machine.userData);
+    machine.freshDisk = false;
+    this.#options.onBoot(machine.instance.id, first);
+  }
+
+  #delete(machine: Machine): void {
+    this.#move(machine, 'Stopping');
+    this.#later(machine, takes.deleting, () => this.machines.delete(machine.instance.id));
+  }
+
+  /** Jittered; called off by whatever moves the instance before. */
+  #later(machine: Machine, ms: number, then: () => void): void {
+    const { clock, random } = this.#options;
+    const moves = machine.moves;
+    clock.after(Math.round(ms * (0.8 + 0.4 * random.next())), () => {
+      if (machine.moves === moves) then();
+    });
+  }
+}
+
+function rejected(code: string, message: string): Failure {
+  return new Failure({ kind: 'rejected', code, message });
+}

@@ -1,0 +1,344 @@
+import { Failure } from '../../failure.ts';
+import {
+  type DrainProgress,
+  type Kubernetes,
+  type KubernetesView,
+  type KubernetesWatcher,
+  kubernetesNames,
+} from '../../kubernetes/port.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import type { Random } from '../../runtime/random.ts';
+import {
+  type Budget,
+  type EventObject,
+  factsOf,
+  instanceIdOf,
+  type NodeObject,
+  type PodObject,
+  selects,
+  unmarked,
+} from './objects.ts';
+
+/** News are gathered this long before they are told, in ms: nodes, and heartbeats alone. As the port says. */
+const nodesWaitMs = 100;
+const beatsWaitMs = 1_000;
+/** One request, in ms. */
+const requestMs = 20;
+/** A refused eviction is asked again, and a marked pod looked for again, after this long, in ms. */
+const evictAgainMs = 500;
+/** How long a watch that proves nothing is still believed, in ms. */
+const staleMs = 15_000;
+/** Bytes of a bootstrap token's id and of its secret. */
+const tokenIdBytes = 3;
+const tokenSecretBytes = 8;
+/** An Event's message is cut here, as the API demands. */
+const longestMessage = 1_024;
+
+/** What becomes of one telling of the watch. */
+export interface Telling {
+  readonly lateMs: number;
+  readonly lost: boolean;
+  readonly twice: boolean;
+}
+const prompt: Telling = { lateMs: 0, lost: false, twice: false };
+
+/** What wdrip does to a Node, as the history and the invariants see it. */
+export interface NodeAct {
+  readonly act: 'cordon' | 'uncordon' | 'drain' | 'releasePods' | 'deleteNode';
+  readonly node: string;
+}
+
+/** The Kubernetes API in memory: Nodes with their leases, pods, budgets, events and tokens. What lives on it is in life.ts. */
+export class SimulatedKubernetes implements Kubernetes {
+  readonly nodes = new Map<string, NodeObject>();
+  /** By node name: when its lease was last renewed, as we saw it. */
+  readonly beats = new Map<string, number>();
+  readonly pods = new Map<string, PodObject>();
+  readonly budgets = new Map<string, Budget>();
+  readonly attachments = new Map<string, string>();
+  readonly events = new Map<string, EventObject>();
+  readonly tokens = new Map<string, Readonly<Record<string, string>>>();
+  reachable = true;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #telling: () => Telling;
+  readonly #onAct: (act: NodeAct) => void;
+  readonly #watches = new Set<Watch>();
+  #uids = 0;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly telling?: () => Telling;
+    readonly onAct?: (act: NodeAct) => void;
+  }) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#telling = options.telling ?? (() => prompt);
+    this.#onAct = options.onAct ?? (() => {});
+  }
+
+  watch(watcher: KubernetesWatcher): { stop(): Promise<void> } {
+    const watch = new Watch(watcher, this.#clock, () => this.view(), this.#telling);
+    this.#watches.add(watch);
+    this.#clock.after(requestMs, () => (this.reachable ? watch.see() : watch.blind()));
+    return {
+      stop: async () => {
+        watch.stop();
+        this.#watches.delete(watch);
+      },
+    };
+  }
+
+  async cordon(name: string, attempt?: string): Promise<void> {
+    await this.#request();
+    const node = this.nodes.get(name);
+    if (node === undefined)
+      throw new Failure({ kind: 'notFound', code: 'UnknownNode', message: `there is no node ${name}` });
+    if (node.cordonedBy !== null) return;
+    const mark = attempt ?? new Date(this.#clock.now()).toISOString();
+    this.put({
+      ...node,
+      cordonedBy: 'wdrip',
+      annotations: { ...node.annotations, [kubernetesNames.cordoned]: mark },
+    });
+    this.#onAct({ act: 'cordon', node: name });
+  }
+
+  async uncordon(name: string): Promise<void> {
+    await this.#request();
+    const node = this.nodes.get(name);
+    if (node?.annotations[kubernetesNames.cordoned] === undefined) return;
+    const cordonedBy = node.cordonedBy === 'wdrip' ? null : node.cordonedBy;
+    this.put({ ...node, cordonedBy, annotations: unmarked(node.annotations) });
+    this.#onAct({ act: 'uncordon', node: name });
+  }
+
+  async annotate(name: string, annotations: Readonly<Record<string, string | null>>): Promise<void> {
+    await this.#request();
+    const node = this.nodes.get(name);
+    if (node === undefined) return;
+    const merged = Object.entries({ ...node.annotations, ...annotations });
+    this.put({
+      ...node,
+      annotations: Object.fromEntries(
+        merged.flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
+      ),
+    });
+  }
+
+  async drain(
+    name: string,
+    options: { readonly deadlineMs: number; readonly unreachable: boolean; readonly signal: AbortSignal },
+  ): Promise<DrainProgress> {
+    const until = this.#clock.now() + options.deadlineMs;
+    await this.#request(options.signal);
+    this.#onAct({ act: 'drain', node: name });
+    const wanted = this.#podsOf(name).filter(
+      ({ kind, claim }) => kind === 'app' && !(options.unreachable && claim !== null),
+    );
+    const evicted = new Set<string>();
+    for (;;) {
+      options.signal.throwIfAborted();
+      const blocked: string[] = [];
+      for (const pod of wanted) {
+        if (evicted.has(pod.name)) continue;
+        if (this.#evict(pod.name, name)) evicted.add(pod.name);
+        else blocked.push(`default/${pod.name}`);
+      }
+      const left = wanted.filter((pod) => {
+        const now = this.pods.get(pod.name);
+        return now?.node === name && !(options.unreachable && now.deleting);
+      });
+      if (left.length === 0 || this.#clock.now() >= until)
+        return { total: wanted.length, evicted: evicted.size, blocked, left: left.length };
+      await sleep(this.#clock, Math.min(evictAgainMs, until - this.#clock.now()), options.signal);
+    }
+  }
+
+  async releasePods(name: string): Promise<number> {
+    await this.#request();
+    const pods = this.#podsOf(name);
+    for (const pod of pods) this.pods.delete(pod.name);
+    for (const [attachment, node] of this.attachments) if (node === name) this.attachments.delete(attachment);
+    this.#onAct({ act: 'releasePods', node: name });
+    return pods.length;
+  }
+
+  async deleteNode(name: string): Promise<void> {
+    await this.#request();
+    this.remove(name);
+    this.#onAct({ act: 'deleteNode', node: name });
+  }
+
+  async event(entry: {
+    readonly node: string;
+    readonly type: 'Normal' | 'Warning';
+    readonly reason: string;
+    readonly message: string;
+    readonly key: string;
+  }): Promise<void> {
+    await this.#request();
+    const { key, ...event } = entry;
+    const count = (this.events.get(key)?.count ?? 0) + 1;
+    this.events.set(key, { ...event, message: event.message.slice(0, longestMessage), count });
+  }
+
+  async createBootstrapToken(options: {
+    readonly ttlMs: number;
+    readonly description: string;
+  }): Promise<string> {
+    await this.#request();
+    const id = this.#random.hex(tokenIdBytes);
+    const secret = this.#random.hex(tokenSecretBytes);
+    this.tokens.set(id, {
+      'token-id': id,
+      'token-secret': secret,
+      description: options.description,
+      expiration: new Date(this.#clock.now() + options.ttlMs).toISOString(),
+      'usage-bootstrap-authentication': 'true',
+      'auth-extra-groups': 'system:bootstrappers:kubeadm:default-node-token',
+    });
+    return `${id}.${secret}`;
+  }
+
+  view(): KubernetesView {
+    return {
+      nodes: new Map([...this.nodes].map(([name, node]) => [name, factsOf(node)])),
+      heartbeats: new Map(this.beats),
+    };
+  }
+
+  /** A kubelet registers its node, or somebody makes it. */
+  register(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    instanceId = instanceIdOf(name),
+  ): NodeObject {
+    this.#uids += 1;
+    const node: NodeObject = {
+      name,
+      uid: `uid-${this.#uids}`,
+      instanceId,
+      labels,
+      annotations: {},
+      ready: 'Absent',
+      reason: '',
+      cordonedBy: null,
+    };
+    this.put(node);
+    return node;
+  }
+
+  put(node: NodeObject): void {
+    this.nodes.set(node.name, node);
+    this.#tell(nodesWaitMs);
+  }
+
+  remove(name: string): void {
+    this.beats.delete(name);
+    if (this.nodes.delete(name)) this.#tell(nodesWaitMs);
+  }
+
+  /** The kubelet renews its lease. */
+  beat(name: string): void {
+    this.beats.set(name, this.#clock.now());
+    this.#tell(beatsWaitMs);
+  }
+
+  /** The API can't be reached from now on, or can again. */
+  setReachable(reachable: boolean): void {
+    if (this.reachable === reachable) return;
+    this.reachable = reachable;
+    for (const watch of this.#watches) {
+      if (reachable) watch.see();
+      else this.#clock.after(staleMs, () => (this.reachable ? undefined : watch.blind()));
+    }
+  }
+
+  #tell(waitMs: number): void {
+    if (this.reachable) for (const watch of this.#watches) watch.soon(waitMs);
+  }
+
+  async #request(signal?: AbortSignal): Promise<void> {
+    await sleep(this.#clock, requestMs, signal);
+    if (!this.reachable)
+      throw new Failure({
+        kind: 'retryable',
+        code: 'Unreachable',
+        message: 'the simulated API can not be reached',
+      });
+  }
+
+  #podsOf(node: string): readonly PodObject[] {
+    return [...this.pods.values()].filter((pod) => pod.node === node);
+  }
+
+  /** The eviction API: false if a budget refuses, or the API is away. */
+  #evict(name: string, node: string): boolean {
+    const pod = this.pods.get(name);
+    if (pod?.node !== node || pod.deleting) return true;
+    if (!this.reachable) return false;
+    const budgets = [...this.budgets.values()].filter((budget) => selects(budget, pod));
+    if (budgets.some(({ allowed }) => allowed <= 0)) return false;
+    for (const budget of budgets) budget.allowed -= 1;
+    this.pods.set(name, { ...pod, deleting: true });
+    return true;
+  }
+}
+
+/** One watcher, and what it is yet to be told. */
+class Watch {
+  readonly #watcher: KubernetesWatcher;
+  readonly #clock: Clock;
+  readonly #view: () => KubernetesView;
+  readonly #telling: () => Telling;
+  #sight: 'none' | 'sighted' | 'blind' = 'none';
+  #due: { readonly at: number; readonly cancel: () => void } | null = null;
+  #stopped = false;
+
+  constructor(watcher: KubernetesWatcher, clock: Clock, view: () => KubernetesView, telling: () => Telling) {
+    this.#watcher = watcher;
+    this.#clock = clock;
+    this.#view = view;
+    this.#telling = telling;
+  }
+
+  see(): void {
+    if (this.#stopped || this.#sight === 'sighted') return;
+    this.#watcher.changed(this.#view());
+    this.#sight = 'sighted';
+    this.#watcher.sight('sighted', '');
+  }
+
+  blind(): void {
+    if (this.#stopped || this.#sight === 'blind') return;
+    this.#sight = 'blind';
+    this.#watcher.sight('blind', 'the API server does not answer');
+  }
+
+  soon(waitMs: number): void {
+    if (this.#sight !== 'sighted') return;
+    const at = this.#clock.now() + waitMs;
+    if (this.#due !== null && this.#due.at <= at) return;
+    this.#due?.cancel();
+    this.#due = { at, cancel: this.#clock.after(waitMs, () => this.#tell()) };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#due?.cancel();
+  }
+
+  #tell(): void {
+    this.#due = null;
+    const { lateMs, lost, twice } = this.#telling();
+    if (lost) return;
+    const say = () => {
+      if (!this.#stopped && this.#sight === 'sighted') this.#watcher.changed(this.#view());
+    };
+    if (lateMs > 0) this.#clock.after(lateMs, say);
+    else say();
+    if (twice) this.#clock.after(nodesWaitMs, say);
+  }
+}

@@ -1,0 +1,65 @@
+import { describe, expect, test } from '@jest/globals';
+import { faultKinds } from '../../src/simulator/faults.ts';
+import { replayCommand, reportOf, reportText } from '../../src/simulator/report.ts';
+import { simulate } from '../../src/simulator/simulation.ts';
+
+const small = { nodes: 6, hours: 2, zones: 2 };
+/** The histories that this test looks at. */
+const seeds = Array.from({ length: 24 }, (_, index) => index + 1);
+
+describe('the simulator', () => {
+  test('one seed is one history, byte for byte, and another seed another', async () => {
+    const [first, again, other] = [
+      await simulate({ seed: 2, ...small }),
+      await simulate({ seed: 2, ...small }),
+      await simulate({ seed: 3, ...small }),
+    ];
+    expect(again).toEqual(first);
+    expect(other.digest).not.toBe(first.digest);
+    expect(first.events).toBeGreaterThan(50);
+  });
+
+  test.each(seeds.map((seed) => [seed]))('seed %i: no invariant is broken', async (seed) => {
+    const result = await simulate({ seed, ...small });
+    expect({ violation: result.violation, story: result.story, replay: replayCommand(result) }).toEqual({
+      violation: null,
+      story: [],
+      replay: expect.any(String),
+    });
+  });
+
+  test.each([
+    ['kubeletDies', 'restartingKubelet'],
+    ['needsReboot', 'rebooting'],
+    ['diskBroken', 'resetting'],
+    ['unbootable', 'replacing'],
+    ['stoppedByPerson', 'rebooting'],
+    ['deletedByPerson', 'replacing'],
+  ] as const)('%s alone is healed by %s', async (fault, rung) => {
+    const { repairs, violation } = await simulate({ seed: 5, nodes: 6, hours: 2, zones: 2, faults: [fault] });
+    expect(violation).toBeNull();
+    expect(repairs.length).toBeGreaterThan(0);
+    expect(repairs.filter((each) => each.fault === fault && each.rung === rung).length).toBeGreaterThan(0);
+  });
+
+  test('the report tells what was seen, and how a violation is run again', async () => {
+    const result = await simulate({
+      seed: 9,
+      nodes: 6,
+      hours: 2,
+      zones: 2,
+      faults: ['needsReboot', 'supervisorKilledAtCommit'],
+    });
+    const broken = { ...result, violation: { invariant: 4, what: 'planted' } as const, story: ['a line'] };
+    const report = reportOf([result, broken]);
+    expect(report).toMatchObject({ seeds: 2, violations: [{ seed: 9, invariant: 4, story: ['a line'] }] });
+    expect(report.violations[0]?.replay).toBe(
+      'wdrip simulate --seed 9 --nodes 6 --hours 2 --zones 2 --faults needsReboot,supervisorKilledAtCommit',
+    );
+    expect(reportText(report)).toContain('seed 9 breaks invariant 4: planted\n  a line\n');
+  });
+
+  test('every fault can be asked for', () => {
+    expect(new Set(faultKinds).size).toBe(faultKinds.length);
+  });
+});
