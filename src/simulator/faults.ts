@@ -2,6 +2,7 @@ import type { Random } from '../runtime/random.ts';
 
 /** Everything that a run may suffer: what strikes one instance, and what lies for a while on everything around it. */
 const instanceFaults = [
+  'blip',
   'kubeletDies',
   'needsReboot',
   'diskBroken',

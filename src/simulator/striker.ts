@@ -9,7 +9,8 @@ import type { SimulatedKubernetes } from './world/kubernetes.ts';
 import type { Life } from './world/life.ts';
 import type { Machine } from './world/machine.ts';
 
-/** How long what does not strike an instance lasts at most, in ms. */
+/** How long what passes by itself lasts at most, in ms. */
+const longestBlipMs = 300_000;
 const longestApiAwayMs = 600_000;
 const longestNoStockMs = 3_600_000;
 const longestDisturbanceMs = 900_000;
@@ -63,6 +64,12 @@ export class Striker {
     if (kind !== 'agentDies' && kind !== 'cordonedByPerson')
       this.#parts.struck(tags[cloudTags.slot] ?? '', kind);
     switch (kind) {
+      case 'blip':
+        this.#parts.kubelets.ailments.set(id, 'blip');
+        this.#parts.clock.after(Math.ceil(this.#parts.faults.next() * longestBlipMs), () => {
+          if (this.#parts.kubelets.ailments.get(id) === 'blip') this.#parts.kubelets.ailments.delete(id);
+        });
+        break;
       case 'kubeletDies':
         this.#parts.kubelets.ailments.set(id, 'kubelet');
         break;

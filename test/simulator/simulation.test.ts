@@ -3,7 +3,7 @@ import { faultKinds } from '../../src/simulator/faults.ts';
 import { replayCommand, reportOf, reportText } from '../../src/simulator/report.ts';
 import { simulate } from '../../src/simulator/simulation.ts';
 
-const small = { nodes: 6, hours: 2, zones: 2 };
+const small = { nodes: 5, hours: 1, zones: 2 };
 /** The histories that this test looks at. */
 const seeds = Array.from({ length: 24 }, (_, index) => index + 1);
 

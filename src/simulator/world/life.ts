@@ -5,8 +5,8 @@ import type { SimulatedKubernetes } from './kubernetes.ts';
 import type { Machine } from './machine.ts';
 import { selects } from './objects.ts';
 
-/** What is wrong inside an instance, named after what helps. `unbootable`: only another instance does. */
-export type Ailment = 'kubelet' | 'reboot' | 'disk' | 'unbootable';
+/** What is wrong inside an instance, named after what helps. `blip`: it passes by itself; `unbootable`: only another instance does. */
+export type Ailment = 'blip' | 'kubelet' | 'reboot' | 'disk' | 'unbootable';
 
 /** How often everything that lives on the API looks, in ms: the node controller's own period. */
 export const lifeTickMs = 5_000;
@@ -46,7 +46,7 @@ export class Life {
   /** The instance has booted: what a boot cures is cured. */
   booted(id: string, first: boolean): void {
     const ailment = this.ailments.get(id);
-    if (ailment === 'kubelet' || ailment === 'reboot' || (ailment === 'disk' && first))
+    if (ailment === 'blip' || ailment === 'kubelet' || ailment === 'reboot' || (ailment === 'disk' && first))
       this.ailments.delete(id);
     this.#upAt.set(id, this.#clock.now() + (first ? firstBootMs : bootMs));
   }
@@ -58,7 +58,7 @@ export class Life {
       return { exitCode: 0, output: `boot-${id}-${this.#cloud.machines.get(id)?.boots ?? 0}\n` };
     if (script.includes('restart kubelet')) {
       if (ailment === 'kubelet') this.ailments.delete(id);
-      return ailment === undefined || ailment === 'kubelet'
+      return ailment === undefined || ailment === 'blip' || ailment === 'kubelet'
         ? { exitCode: 0, output: '' }
         : { exitCode: 1, output: 'Job for kubelet.service failed' };
     }
