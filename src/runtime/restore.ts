@@ -8,18 +8,21 @@ import type { Store, StoreEntry, StoreWrite } from './types.ts';
 /** Writes in one commit when records are migrated or set aside: bounds the memory, not the number of records. */
 const WRITES_PER_COMMIT = 1_000;
 
+/** What fits a ClientToken. */
+const ATTEMPT = /^[\x21-\x7e]{1,64}$/;
+
 const json = z.custom<Json>((value) => value !== undefined);
 
 const effectSchema = z.object({
   id: z.string(),
   src: z.string(),
   input: json,
-  attempt: z.string().regex(/^[\x21-\x7e]{1,64}$/),
+  attempt: z.string().regex(ATTEMPT),
   progress: json,
 });
 
 /** A stored record, as far as it can be judged without its machine. */
-const recordSchema = z.object({
+export const recordSchema = z.object({
   id: z.string(),
   machine: z.string(),
   version: z.number().int().positive(),
@@ -80,21 +83,65 @@ export async function restoreRecords(
 
 function readRecord(entry: StoreEntry, id: string, machines: ReadonlyMap<string, RegisteredMachine>) {
   if ('damaged' in entry) throw new Error(entry.damaged);
-  const parsed = recordSchema.safeParse(entry.value);
-  if (!parsed.success) throw new Error(`not a record: ${z.prettifyError(parsed.error)}`);
-  const { snapshot, ...rest } = parsed.data;
-  const { historyValue, ...state } = snapshot;
-  const stored: ActorRecord = {
-    ...rest,
-    snapshot: historyValue === undefined ? state : { ...state, historyValue },
-  };
+  const stored = toRecord(entry.value);
   if (stored.id !== id) throw new Error(`the record under ${id} says that it is ${stored.id}`);
   const machine = machines.get(stored.machine);
   if (!machine) throw new Error(`unknown machine ${stored.machine}`);
   const record = migrate(machine, stored);
   // Proves that the machine has the state, and prepares it for the others that are in it.
-  inflate(machine, record);
-  return { machine, record, isMigrated: record !== stored };
+  const { value } = inflate(machine, record);
+  const snapshot = typeof value === 'string' ? record.snapshot : { ...record.snapshot, value };
+  return { machine, record: { ...record, snapshot }, isMigrated: record !== stored };
+}
+
+function toRecord(value: Json): ActorRecord {
+  if (isRecord(value)) return value;
+  const parsed = recordSchema.safeParse(value);
+  throw new Error(`not a record: ${parsed.success ? 'it was changed' : z.prettifyError(parsed.error)}`);
+}
+
+/**
+ * What `recordSchema` says, checked in place: zod makes a copy of all that it parses, and at a start there are 100,000 records. A test
+ * holds the two to each other.
+ */
+export function isRecord(value: unknown): value is ActorRecord {
+  if (!isObject(value) || !isObject(value.snapshot)) return false;
+  const { snapshot, deadlines, effects } = value;
+  return (
+    typeof value.id === 'string' &&
+    typeof value.machine === 'string' &&
+    isCount(value.version, 1) &&
+    isCount(value.sequence, 0) &&
+    'value' in snapshot &&
+    'context' in snapshot &&
+    (snapshot.status === 'active' || snapshot.status === 'done') &&
+    Number.isFinite(value.since) &&
+    isObject(deadlines) &&
+    !Array.isArray(deadlines) &&
+    Object.values(deadlines).every(Number.isFinite) &&
+    Array.isArray(effects) &&
+    effects.every(isEffect)
+  );
+}
+
+function isEffect(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    typeof value.id === 'string' &&
+    typeof value.src === 'string' &&
+    typeof value.attempt === 'string' &&
+    ATTEMPT.test(value.attempt) &&
+    'input' in value &&
+    'progress' in value
+  );
+}
+
+function isCount(value: unknown, from: number): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= from;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function migrate(machine: RegisteredMachine, stored: ActorRecord): ActorRecord {

@@ -244,7 +244,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   }): void {
     const actor = newActor(machine, record, record);
     actors.set(record.id, actor);
-    for (const [id, due] of Object.entries(record.deadlines)) deadlines.arm(actor, id, due);
+    for (const id in record.deadlines) deadlines.arm(actor, id, record.deadlines[id] ?? 0);
   }
 
   return {
@@ -255,7 +255,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       let [waits, unended] = [0, 0];
       for (const found of restored.actors) restart(found);
       for (const { record } of restored.actors) {
-        waits += Object.keys(record.deadlines).length;
+        for (const _ in record.deadlines) waits += 1;
         unended += record.effects.length;
         const actor = actors.get(record.id);
         if (actor && record.effects.length > 0) running.reconcile(actor, record.effects);

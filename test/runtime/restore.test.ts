@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { microtasksDone } from '../../src/runtime/clock.ts';
 import type { ActorRecord } from '../../src/runtime/record.ts';
+import { isRecord, recordSchema } from '../../src/runtime/restore.ts';
 import { createVirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { pump, START_MS, setPump, setStage } from './stage.ts';
@@ -159,4 +160,55 @@ test('a migration that throws, is missing or goes astray sets aside that record 
       { actor: 'b', why: expect.stringContaining('wrong record') },
     ],
   });
+});
+
+test('what counts as a record is what the schema says', () => {
+  const effect = { id: 'work', src: 'work', input: { name: 'a' }, attempt: 'x1', progress: null };
+  const record = { ...base, effects: [effect, { ...effect, id: 'other' }] };
+  const paths: readonly (readonly string[])[] = [
+    ...Object.keys(record).map((key) => [key]),
+    ...Object.keys(record.snapshot).map((key) => ['snapshot', key]),
+    ...Object.keys(record.deadlines).map((key) => ['deadlines', key]),
+    ...Object.keys(effect).map((key) => ['effects', '1', key]),
+  ];
+  const change = (value: unknown, [key = '', ...rest]: readonly string[], to: unknown): unknown => {
+    const copy: Record<string, unknown> = Object.assign(Array.isArray(value) ? [] : {}, value);
+    if (rest.length > 0) copy[key] = change(copy[key], rest, to);
+    else if (to === undefined) delete copy[key];
+    else copy[key] = to;
+    return copy;
+  };
+  const others = [
+    undefined,
+    null,
+    0,
+    1,
+    -1,
+    1.5,
+    1e300,
+    '',
+    'x',
+    'done',
+    'x'.repeat(65),
+    true,
+    [],
+    {},
+    { x: 1 },
+    ['x'],
+  ];
+  let [accepted, refused] = [0, 0];
+  for (const path of paths) {
+    for (const other of others) {
+      const changed = change(record, path, other);
+      expect([path, other, isRecord(changed)]).toEqual([
+        path,
+        other,
+        recordSchema.safeParse(changed).success,
+      ]);
+      if (isRecord(changed)) accepted += 1;
+      else refused += 1;
+    }
+  }
+  for (const other of others) expect(isRecord(other)).toBe(recordSchema.safeParse(other).success);
+  expect([isRecord(record), accepted > 50, refused > 100]).toEqual([true, true, true]);
 });
