@@ -1,4 +1,4 @@
-import type { Cloud } from '../cloud/port.ts';
+import { type Cloud, nodeNameOf } from '../cloud/port.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { awaitNodes } from './await-nodes.ts';
@@ -21,7 +21,6 @@ import {
   bootstrapTokenSecret,
   newBootstrapToken,
 } from './manifests.ts';
-import { nodeName } from './node-files.ts';
 import type { ObjectStore } from './object-store.ts';
 import { addressOf, type StartedInstance, startInstance } from './start-instance.ts';
 import { userData } from './user-data.ts';
@@ -128,11 +127,11 @@ export async function createCluster(options: CreateClusterOptions): Promise<Crea
     const instances = await Promise.all(
       [controlPlane, ...workers].map(async (started) => ({
         ...started,
-        nodeName: nodeName(await addressOf(started, running), started.instanceId),
+        nodeName: nodeNameOf({ privateIp: await addressOf(started, running), id: started.instanceId }),
       })),
     );
     await awaitNodes(api, instances, { clock, signal, timeoutMs: timeouts.nodesMs, onProgress: progress });
-    const master = nodeName(ip, controlPlane.instanceId);
+    const master = nodeNameOf({ privateIp: ip, id: controlPlane.instanceId });
     await ask('the labels of the control plane', () => api.label(master, controlPlaneLabels));
     return { material, kubeconfig: admin, instances };
   } finally {

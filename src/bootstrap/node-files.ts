@@ -23,11 +23,6 @@ export const placeholders = {
 /** What a node is called in Kubernetes: `<private ip>.<instance id>`, as Alibaba Cloud's own nodes are. */
 export const nodeNameTemplate = `${placeholders.ip}.${placeholders.instance}`;
 
-/** A node's name from what the cloud says of its instance. */
-export function nodeName(privateIp: string, instanceId: string): string {
-  return `${privateIp}.${instanceId}`;
-}
-
 /** Where the files lie. Those of kubeadm, so that people and their tools find them. */
 export const nodePaths = {
   install: 'opt/wdrip/install.sh',

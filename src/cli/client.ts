@@ -2,20 +2,19 @@ import { z } from 'zod';
 import { Failure } from '../failure.ts';
 import type { Json } from '../runtime/record.ts';
 import { readAddress } from '../supervisor/address.ts';
-import { loadConfig } from '../supervisor/config.ts';
-import { configPath } from './config-path.ts';
+import { type ClusterOptions, configFor } from './config-path.ts';
 
 /** How long the supervisor on this machine may take to answer, in ms: it answers from memory. */
 const answerWithinMs = 10_000;
 
 /** Asks the supervisor that runs on the store of this configuration. Throws `Failure` that says what to do if none does. */
 export async function askSupervisor(
-  config: string | undefined,
+  options: ClusterOptions,
   method: 'GET' | 'POST',
   path: string,
   body?: Json,
 ): Promise<unknown> {
-  const { store, cluster } = await loadConfig(await configPath(config));
+  const { store, cluster } = await configFor(options);
   const absent = (cause?: unknown) =>
     new Failure(
       {
@@ -34,7 +33,9 @@ export async function askSupervisor(
     signal: AbortSignal.timeout(answerWithinMs),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   }).catch((cause: unknown) => {
-    throw absent(cause);
+    if (!(cause instanceof Error) || cause.name !== 'TimeoutError') throw absent(cause);
+    const message = `the supervisor of cluster ${cluster} did not answer within ${answerWithinMs / 1000} s: see its log`;
+    throw new Failure({ kind: 'retryable', code: 'TimedOut', message }, { cause });
   });
   const answer: unknown = await response.json();
   if (response.ok) return answer;

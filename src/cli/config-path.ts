@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../failure.ts';
 import { defaultSandboxDir } from '../sandbox/dir.ts';
+import { loadConfig, type SupervisorConfig } from '../supervisor/config.ts';
 
 /** The configuration that a command works with: what is named, else WDRIP_CONFIG, else that of the sandbox that is up here. */
-export async function configPath(named: string | undefined): Promise<string> {
+function configPath(named: string | undefined): string {
   const given = named ?? process.env.WDRIP_CONFIG;
   if (given !== undefined && given !== '') return given;
   const sandbox = join(defaultSandboxDir(), 'supervise.yml');
@@ -14,5 +15,23 @@ export async function configPath(named: string | undefined): Promise<string> {
     code: 'NoConfiguration',
     message:
       'no configuration is named and no sandbox is up. Name one with --config or WDRIP_CONFIG, or bring up a sandbox with `wdrip sandbox up --workers 3`',
+  });
+}
+
+/** What a command may be told of the cluster that it works on. */
+export interface ClusterOptions {
+  readonly config?: string;
+  readonly name?: string;
+}
+
+/** The configuration of the cluster that is meant. One of another name than `--name` is refused: a pause must not hit the wrong cluster. */
+export async function configFor(options: ClusterOptions): Promise<SupervisorConfig> {
+  const path = configPath(options.config);
+  const config = await loadConfig(path);
+  if (options.name === undefined || options.name === config.cluster) return config;
+  throw new Failure({
+    kind: 'rejected',
+    code: 'WrongCluster',
+    message: `the configuration ${path} is of cluster ${config.cluster}, and not of ${options.name}: name the other's with --config`,
   });
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { Failure } from '../failure.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { askSupervisor } from './client.ts';
+import type { ClusterOptions } from './config-path.ts';
 import { span, table } from './table.ts';
 
 const report = z.object({
@@ -79,8 +80,8 @@ export function getCommand(): Command {
         .default('table'),
     )
     .option('--config <file>', "the supervisor's configuration")
-    .action(async (options: { output: string; config?: string }) => {
-      const all = answer.parse(await askSupervisor(options.config, 'GET', '/api/nodes'));
+    .action(async (options: ClusterOptions & { readonly output: string }) => {
+      const all = answer.parse(await askSupervisor(options, 'GET', '/api/nodes'));
       if (options.output === 'json' || options.output === 'yaml') {
         process.stdout.write(
           options.output === 'json' ? `${JSON.stringify(all, undefined, 2)}\n` : stringify(all),
@@ -124,9 +125,11 @@ export function explainCommand(): Command {
     .description('say why a node is in the state it is in, and what comes next')
     .argument('<node>', 'name of the node, its instance id, or its slot')
     .option('--config <file>', "the supervisor's configuration")
-    .option('-o, --output <format>', 'text or json', 'text')
-    .action(async (name: string, options: { config?: string; output: string }) => {
-      const got = await askSupervisor(options.config, 'GET', `/api/nodes/${encodeURIComponent(name)}`);
+    .addOption(
+      new Option('-o, --output <format>', 'how to show it').choices(['text', 'json']).default('text'),
+    )
+    .action(async (name: string, options: ClusterOptions & { readonly output: string }) => {
+      const got = await askSupervisor(options, 'GET', `/api/nodes/${encodeURIComponent(name)}`);
       const node = report.parse(got);
       process.stdout.write(
         `${options.output === 'json' ? JSON.stringify(node, undefined, 2) : explanation(node, clock.now())}\n`,
@@ -141,7 +144,7 @@ function pauseLike(verb: 'pause' | 'resume', description: string): Command {
     .option('--pool <id>', 'only this pool')
     .option('--node <node>', 'only this node: its name, instance id or slot')
     .option('--config <file>', "the supervisor's configuration")
-    .action(async (options: { pool?: string; node?: string; config?: string }) => {
+    .action(async (options: ClusterOptions & { readonly pool?: string; readonly node?: string }) => {
       if (options.pool !== undefined && options.node !== undefined)
         throw new Failure({ kind: 'rejected', code: 'Usage', message: 'name a pool or a node, not both' });
       const scope =
@@ -150,7 +153,7 @@ function pauseLike(verb: 'pause' | 'resume', description: string): Command {
           : options.pool !== undefined
             ? { kind: 'pool', id: options.pool }
             : { kind: 'cluster' };
-      await askSupervisor(options.config, 'POST', `/api/${verb}`, scope);
+      await askSupervisor(options, 'POST', `/api/${verb}`, scope);
       const what = scope.id === undefined ? 'the whole cluster' : `${scope.kind} ${scope.id}`;
       process.stdout.write(
         verb === 'pause'

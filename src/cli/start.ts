@@ -4,10 +4,14 @@ import { systemClock } from '../runtime/clock.ts';
 import { bringUp, type SandboxHandle } from '../sandbox/up.ts';
 import { loadConfig } from '../supervisor/config.ts';
 import { startSupervisor } from '../supervisor/wiring.ts';
+import { wholeNumber } from './sandbox/options.ts';
 import { span } from './table.ts';
 import { untilSignalled } from './until-signalled.ts';
 
 const clock = systemClock();
+
+/** A hollow kubelet takes 75 MB: more than this many are no quick look. */
+const mostWorkers = 50;
 
 /** What to try, while it runs: each breaks a node in another way. */
 function invitation(sandbox: SandboxHandle): string {
@@ -30,7 +34,7 @@ export function startCommand(): Command {
     .description(
       'bring up a sandbox with a supervisor on it, until Ctrl-C: the quickest way to see wdrip at work',
     )
-    .option('--workers <n>', 'how many worker nodes', Number, 3)
+    .option('--workers <n>', 'how many worker nodes', wholeNumber(1, mostWorkers), 3)
     .option('--dir <folder>', 'where the sandbox lives')
     .option(
       '--programs <folder>',

@@ -1,8 +1,7 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { createLog } from '../log.ts';
-import { loadConfig } from '../supervisor/config.ts';
 import { startSupervisor } from '../supervisor/wiring.ts';
-import { configPath } from './config-path.ts';
+import { type ClusterOptions, configFor } from './config-path.ts';
 import { untilSignalled } from './until-signalled.ts';
 
 export function superviseCommand(): Command {
@@ -13,17 +12,25 @@ export function superviseCommand(): Command {
       '--config <file>',
       "the supervisor's configuration; by default that of the sandbox that is up here",
     )
-    .option('--log-level <level>', 'error, warn, info or debug', 'info')
-    .option('--log-format <format>', 'people or json; by default people on a terminal')
-    .action(async (options: { config?: string; logLevel: string; logFormat?: string }) => {
-      const config = await loadConfig(await configPath(options.config));
-      const format =
-        options.logFormat === 'people' || options.logFormat === 'json' ? options.logFormat : undefined;
-      const log = createLog({ level: options.logLevel, ...(format === undefined ? {} : { format }) });
-      const running = await startSupervisor({ config, log });
-      log.info('supervising', { cluster: config.cluster, at: running.url });
-      const signal = await untilSignalled();
-      log.info('stopping; what is under way is taken up again at the next start', { signal });
-      await running.stop();
-    });
+    .addOption(new Option('--log-level <level>').choices(['error', 'warn', 'info', 'debug']).default('info'))
+    .addOption(
+      new Option('--log-format <format>', 'by default people on a terminal, and json otherwise').choices([
+        'people',
+        'json',
+      ]),
+    )
+    .action(
+      async (
+        options: ClusterOptions & { readonly logLevel: string; readonly logFormat?: 'people' | 'json' },
+      ) => {
+        const config = await configFor(options);
+        const { logLevel: level, logFormat: format } = options;
+        const log = createLog({ level, ...(format === undefined ? {} : { format }) });
+        const running = await startSupervisor({ config, log });
+        log.info('supervising', { cluster: config.cluster, at: running.url });
+        const signal = await untilSignalled();
+        log.info('stopping; what is under way is taken up again at the next start', { signal });
+        await running.stop();
+      },
+    );
 }

@@ -103,3 +103,8 @@ export const cloudTags = {
 
 /** Codes of `retryable` failures that prove that the call did nothing: it may be made again as it was. Any other may have taken effect. */
 export const codesWithoutEffect: readonly string[] = ['Busy', 'Unreachable'];
+
+/** The name that an instance's node registers with: `<private ip>.<instance id>`. */
+export function nodeNameOf(instance: Pick<Instance, 'privateIp' | 'id'>): string {
+  return `${instance.privateIp ?? ''}.${instance.id}`;
+}

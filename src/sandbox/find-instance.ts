@@ -1,5 +1,4 @@
-import { nodeName } from '../bootstrap/node-files.ts';
-import { cloudTags } from '../cloud/port.ts';
+import { cloudTags, nodeNameOf } from '../cloud/port.ts';
 import { Failure } from '../failure.ts';
 import type { SandboxInstance } from './admin-client.ts';
 
@@ -16,7 +15,7 @@ export function findInstance(instances: readonly SandboxInstance[], name: string
   const called = (instance: SandboxInstance) => [
     instance.id,
     instance.ip,
-    nodeName(instance.ip, instance.id),
+    nodeNameOf({ privateIp: instance.ip, id: instance.id }),
     slotOf(instance),
   ];
   const found = instances.filter((instance) => called(instance).includes(name));

@@ -7,7 +7,6 @@ import type { Cloud } from '../cloud/port.ts';
 import { Failure } from '../failure.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { systemRandom } from '../runtime/random.ts';
-import { assertAddressFree } from './address-taken.ts';
 import { type AdminClient, adminClient } from './admin-client.ts';
 import { type SandboxClusterSettings, sandboxClusterSpec, superviseConfiguration } from './cluster.ts';
 import { startDaemonProcess } from './daemon-process.ts';
@@ -63,8 +62,7 @@ const TIMEOUTS = { instanceMs: 120_000, apiMs: 120_000, nodesMs: 180_000 };
 
 /**
  * Brings up a sandbox: its cloud, and in that a cluster, by the product's own bootstrap. When it fails nothing runs, and its files stay
- * to be looked at; when `signal` is aborted nothing stays. Throws `Failure` `SandboxBusy` if there is one in that folder already, and
- * `SandboxAddressTaken` if there is one in another.
+ * to be looked at; when `signal` is aborted nothing stays. Throws `Failure` `SandboxBusy` if there is one in that folder already.
  */
 export async function bringUp(options: BringUpOptions): Promise<SandboxHandle> {
   const { workers, signal } = options;
@@ -84,7 +82,6 @@ export async function bringUp(options: BringUpOptions): Promise<SandboxHandle> {
   // What an earlier sandbox has left here, after a crash or kept on purpose: a cluster can't be continued from it.
   const before = await takeDown(paths.dir, { keep: false, clock });
   if (before.leftovers > 0 || before.removed) progress('cleared away what an earlier sandbox had left here');
-  await assertAddressFree();
 
   progress('opening the cloud');
   const daemon = await startDaemonProcess(paths, {

@@ -1,4 +1,4 @@
-import { cloudTags } from '../cloud/port.ts';
+import { cloudTags, nodeNameOf } from '../cloud/port.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { CrashPlan } from './crashing-store.ts';
@@ -97,7 +97,7 @@ export class Striker {
         machine.agentAlive = false;
         break;
       case 'cordonedByPerson': {
-        const node = this.#parts.api.nodes.get(`${privateIp ?? ''}.${id}`);
+        const node = this.#parts.api.nodes.get(nodeNameOf({ privateIp, id }));
         if (node === undefined || node.cordonedBy !== null) break;
         this.#parts.personCordons.set(node.name, node.uid);
         this.#parts.api.put({ ...node, cordonedBy: 'person' });

@@ -84,6 +84,7 @@ export function createDesk(options: {
   return {
     request(request, context) {
       return new Promise((resolve, reject) => {
+        if (context.signal.aborted) return reject(context.signal.reason);
         const entry: Pending = { request, attempt: context.attempt, grant: resolve, waiting: null };
         pending.set(request.slot, entry);
         context.signal.addEventListener(

@@ -1,16 +1,15 @@
-import { nodeMachine, nodeVersion } from '../../machines/node.ts';
-import { stormMachine, stormVersion } from '../../machines/storm.ts';
-import { supervisorMachine, supervisorVersion } from '../../machines/supervisor.ts';
+import { machines } from '../../machines/index.ts';
 import type { Json } from '../runtime/record.ts';
 import type { MachineEntry } from '../runtime/types.ts';
 import { actorIds } from './fleet.ts';
 
 /** The machines that the supervisor's runtime runs, with the migrations of their records: none yet, all are at version 1. */
-export const machineEntries: Readonly<Record<string, MachineEntry>> = {
-  node: { machine: nodeMachine, version: nodeVersion, migrations: {} },
-  storm: { machine: stormMachine, version: stormVersion, migrations: {} },
-  supervisor: { machine: supervisorMachine, version: supervisorVersion, migrations: {} },
-};
+export const machineEntries: Readonly<Record<string, MachineEntry>> = Object.fromEntries(
+  Object.entries(machines).map(([name, { machine, version }]) => [
+    name,
+    { machine, version, migrations: {} },
+  ]),
+);
 
 /**
  * What to start in place of an actor whose record was set aside. A node starts with all its attempts used up, so that it waits and does not

@@ -1,5 +1,5 @@
 import type { InstanceState, NodeContext, NodeEvent } from '../../machines/node.ts';
-import type { Instance } from '../cloud/port.ts';
+import { type Instance, nodeNameOf } from '../cloud/port.ts';
 import { type KubernetesView, kubernetesNames, type NodeFacts } from '../kubernetes/port.ts';
 
 /** What is known of one slot now, from both sides. */
@@ -99,11 +99,6 @@ export function observe(
       : null,
     pausedByAnnotation: node?.annotations[kubernetesNames.paused] === 'true',
   };
-}
-
-/** The name that an instance's node registers with (design.md section 11, reference/original.md). */
-export function nodeNameOf(instance: Instance): string {
-  return `${instance.privateIp ?? ''}.${instance.id}`;
 }
 
 /**

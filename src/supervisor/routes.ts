@@ -31,7 +31,7 @@ export function supervisorRoutes(supervisor: Supervisor, runtime: Runtime): read
       message: `there is no node, instance or slot ${name}. \`wdrip get -r nodes\` lists them`,
     });
   };
-  const pause = (body: Json, paused: boolean): Json => {
+  const pause = async (body: Json, paused: boolean): Promise<Json> => {
     const asked = pauseBody.safeParse(body);
     if (!asked.success)
       throw new Failure({
@@ -41,7 +41,7 @@ export function supervisorRoutes(supervisor: Supervisor, runtime: Runtime): read
       });
     const scope: PauseScope =
       asked.data.kind === 'node' ? { kind: 'slot', id: find(asked.data.id).context.slot } : asked.data;
-    supervisor.setPause(scope, paused);
+    await supervisor.setPause(scope, paused);
     return { scope: { ...scope }, paused };
   };
   return [

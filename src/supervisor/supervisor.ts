@@ -1,7 +1,7 @@
 import type { NodeInput } from '../../machines/node.ts';
 import type { PauseScope, Pauses, SupervisorContext } from '../../machines/supervisor.ts';
 import type { Cloud, Instance } from '../cloud/port.ts';
-import { cloudTags } from '../cloud/port.ts';
+import { cloudTags, nodeNameOf } from '../cloud/port.ts';
 import { Failure } from '../failure.ts';
 import type { Kubernetes, KubernetesView, NodeFacts } from '../kubernetes/port.ts';
 import type { Log } from '../log.ts';
@@ -15,7 +15,7 @@ import type { PoolConfig, SupervisorConfig } from './config.ts';
 import { type AdmissionDesk, createDesk } from './desk.ts';
 import { factsFor, type Knowledge } from './facts.ts';
 import { actorIds, Fleet, type NodeActor } from './fleet.ts';
-import { indexNodes, type NodeIndex, nodeNameOf, type Observation, observe } from './observation.ts';
+import { indexNodes, type NodeIndex, type Observation, observe } from './observation.ts';
 import { tellNode } from './reconcile.ts';
 import { createSecondSignal, type SecondSignal } from './second-signal.ts';
 import { scopesOf, stormInput, tellStorms, worstStorm } from './storms.ts';
@@ -50,6 +50,7 @@ export class Supervisor {
   #sight: Knowledge['sight'] | null = null;
   readonly #sightWaiters = new Set<() => void>();
   #cancelLook: (() => void) | null = null;
+  #cancelAgain: (() => void) | null = null;
   #stopped = false;
 
   constructor(parts: SupervisorParts) {
@@ -96,6 +97,7 @@ export class Supervisor {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelLook?.();
+    this.#cancelAgain?.();
     this.desk.stop();
     this.#signal.stop();
     await Promise.all([this.#watch?.stop(), this.#cloud?.stop()]);
@@ -108,8 +110,11 @@ export class Supervisor {
     return context?.pauses ?? { cluster: false, pools: [], slots: [] };
   }
 
-  /** Pauses or resumes repairs, durably. Throws `notFound` for a pool or node that does not exist. */
-  setPause(scope: PauseScope, paused: boolean): void {
+  /**
+   * Pauses or resumes repairs, and resolves when that is durable. Rejects with `notFound` for a pool or node that does not exist, and with
+   * `retryable` if the supervisor's actor takes no events now.
+   */
+  async setPause(scope: PauseScope, paused: boolean): Promise<void> {
     const exists =
       scope.kind === 'cluster' ||
       (scope.kind === 'pool'
@@ -121,10 +126,19 @@ export class Supervisor {
         code: 'UnknownScope',
         message: `there is no ${scope.kind} ${scope.id} in cluster ${this.#parts.config.cluster}`,
       });
-    this.#parts.runtime.send(actorIds.supervisor, {
-      type: paused ? 'PAUSED' : 'RESUMED',
-      at: this.#parts.clock.now(),
-      scope: { ...scope },
+    const { runtime, clock } = this.#parts;
+    const event = { type: paused ? 'PAUSED' : 'RESUMED', at: clock.now(), scope: { ...scope } };
+    return new Promise((resolve, reject) => {
+      const forget = runtime.onTransition((transition) => {
+        if (transition.event !== event) return;
+        forget();
+        resolve();
+      });
+      const taken = runtime.send(actorIds.supervisor, event);
+      if (taken === 'accepted') return;
+      forget();
+      const message = `the supervisor takes no events now (${taken}): try again, and see its log`;
+      reject(new Failure({ kind: 'retryable', code: 'NotTaken', message }));
     });
   }
 
@@ -136,6 +150,7 @@ export class Supervisor {
   whenSighted(signal: AbortSignal): Promise<void> {
     if (this.#sight?.state === 'sighted') return Promise.resolve();
     return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
       const seen = () => {
         signal.removeEventListener('abort', aborted);
         resolve();
@@ -257,7 +272,6 @@ export class Supervisor {
     this.desk.review();
   }
 
-  #cancelAgain: (() => void) | null = null;
   /** Silence is seen only by looking: without news, look again after a while. */
   #lookAgain(ms: number): void {
     this.#cancelAgain?.();
@@ -267,6 +281,7 @@ export class Supervisor {
   /** A slot per replica that the pools want, and one per control-plane instance that carries our tag. */
   #findSlots(at: number): void {
     const slots = this.#cloud?.bySlot() ?? new Map<string, readonly Instance[]>();
+    for (const { context } of this.fleet.all()) this.#findScopes(at, context);
     for (const pool of this.#parts.config.pools)
       for (let index = 0; index < pool.replicas; index++) {
         const slot = `${pool.id}-${index}`;
@@ -288,7 +303,7 @@ export class Supervisor {
     zone: string,
     policy: NodeInput['policy'],
   ): void {
-    const { runtime, config } = this.#parts;
+    const { runtime } = this.#parts;
     if (this.fleet.get(slot) !== undefined || runtime.record(actorIds.node(slot)) !== undefined) return;
     const input: NodeInput = {
       slot,
@@ -300,12 +315,18 @@ export class Supervisor {
       policy,
       ...(this.#parts.recordsLost ? { usedUp: true } : {}),
     };
-    for (const scope of scopesOf(input))
-      if (runtime.record(actorIds.storm(scope)) === undefined)
-        this.#tellSupervisor('SCOPE_FOUND', at, actorIds.storm(scope), {
-          ...stormInput(scope, config.supervisor),
-        });
+    this.#findScopes(at, input);
     this.#tellSupervisor('SLOT_FOUND', at, actorIds.node(slot), { ...input, policy: { ...policy } });
+  }
+
+  /** A breaker per pool and zone; a replacement in another zone may bring a zone that had none. */
+  #findScopes(at: number, of: { readonly pool: string; readonly zone: string }): void {
+    const { runtime, config } = this.#parts;
+    for (const scope of scopesOf(of)) {
+      const id = actorIds.storm(scope);
+      if (runtime.record(id) === undefined)
+        this.#tellSupervisor('SCOPE_FOUND', at, id, { ...stormInput(scope, config.supervisor) });
+    }
   }
 
   #tellSupervisor(type: 'SLOT_FOUND' | 'SCOPE_FOUND', at: number, id: string, input: Json): void {

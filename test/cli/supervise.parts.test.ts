@@ -162,6 +162,15 @@ describe('wdrip, given what it cannot use', () => {
   });
 });
 
+test("another cluster's name is refused, so that no pause hits the wrong one", async () => {
+  const config = await configure();
+  for (const command of ['get', 'pause', 'supervise']) {
+    const { status, stderr } = await wdrip([command, '--config', config, '-n', 'prod']);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/is of cluster demo, and not of prod/);
+  }
+});
+
 describe('wdrip supervise, where nothing can be reached', () => {
   test('waits, says so, keeps its secrets, refuses a second one on its store, and ends when asked', async () => {
     const config = await configure();

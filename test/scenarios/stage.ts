@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
-import { nodeName } from '../../src/bootstrap/node-files.ts';
 import { askSupervisor } from '../../src/cli/client.ts';
-import { cloudTags } from '../../src/cloud/port.ts';
+import { cloudTags, nodeNameOf } from '../../src/cloud/port.ts';
 import type { SandboxCall, SandboxInstance } from '../../src/sandbox/admin-client.ts';
 import { bringUp, type SandboxHandle } from '../../src/sandbox/up.ts';
 import { type NodeEyes, openNodeEyes } from './node-eyes.ts';
@@ -125,7 +124,7 @@ function assemble(
       .map(workerOf)
       .sort((a, b) => (a.slot < b.slot ? -1 : 1));
   const states = async () => {
-    const { nodes } = nodesAnswer.parse(await askSupervisor(config, 'GET', '/api/nodes'));
+    const { nodes } = nodesAnswer.parse(await askSupervisor({ config }, 'GET', '/api/nodes'));
     return new Map(nodes.map(({ slot, state }) => [slot, state]));
   };
 
@@ -195,7 +194,7 @@ function workerOf(instance: SandboxInstance): Worker {
   return {
     slot: instance.tags[cloudTags.slot] ?? '',
     instance: instance.id,
-    node: nodeName(instance.ip, instance.id),
+    node: nodeNameOf({ privateIp: instance.ip, id: instance.id }),
   };
 }
 

@@ -20,6 +20,17 @@ describe('the supervisor, over a cluster in memory', () => {
     expect(cluster.cloud.effects).toEqual([]);
     expect(cluster.calls).toEqual([]);
     await cluster.kill();
+    // A timer that is left would keep the process after it was asked to end.
+    expect(cluster.clock.next()).toBeUndefined();
+  });
+
+  test('a pause of what does not exist is refused', async () => {
+    const cluster = await settled(3);
+    for (const kind of ['pool', 'slot'] as const)
+      await expect(cluster.supervisor.setPause({ kind, id: 'none' }, true)).rejects.toThrow(
+        /there is no .* none in cluster test/,
+      );
+    await cluster.kill();
   });
 
   test.each([
@@ -108,14 +119,14 @@ describe('the supervisor, over a cluster in memory', () => {
 
   test('a pause holds a repair that runs, and survives a restart; its end lets it go on', async () => {
     const cluster = await settled(3);
-    cluster.supervisor.setPause({ kind: 'cluster' }, true);
+    await Promise.all([cluster.supervisor.setPause({ kind: 'cluster' }, true), cluster.pass(1)]);
     cluster.sick.set('i-1', 'kubelet');
     await cluster.until('held', 200, () => cluster.state('workers-0') === 'held');
     await cluster.kill();
     await cluster.start();
     await cluster.pass(300);
     expect(cluster.state('workers-0')).toBe('held');
-    cluster.supervisor.setPause({ kind: 'cluster' }, false);
+    await Promise.all([cluster.supervisor.setPause({ kind: 'cluster' }, false), cluster.pass(1)]);
     await cluster.until('healthy again', 200, healthy(cluster, 3));
     await cluster.kill();
   });

@@ -1,5 +1,5 @@
 import type { NodeEffects } from '../../../machines/node.ts';
-import type { Instance } from '../../cloud/port.ts';
+import { type Instance, nodeNameOf } from '../../cloud/port.ts';
 import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
@@ -36,7 +36,7 @@ export function replaceInstance(world: World) {
     }
     const { id, at } = await create(world, input, context);
     const instance = await untilAddressed(world, id, context);
-    return { at, instanceId: id, nodeName: `${instance.privateIp ?? ''}.${id}` };
+    return { at, instanceId: id, nodeName: nodeNameOf(instance) };
   };
 }
 

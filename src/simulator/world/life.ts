@@ -1,3 +1,4 @@
+import { nodeNameOf } from '../../cloud/port.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { SimulatedCloud } from './cloud.ts';
@@ -89,7 +90,7 @@ export class Life {
   #kubelet(machine: Machine): void {
     if (!this.isUp(machine)) return;
     const { id, privateIp, tags } = machine.instance;
-    const name = `${privateIp ?? ''}.${id}`;
+    const name = nodeNameOf({ privateIp, id });
     const now = this.#clock.now();
     const node = this.#api.nodes.get(name) ?? this.#api.register(name, { slot: tags['wdrip.io/slot'] ?? '' });
     if (node.ready !== 'True') this.#api.put({ ...node, ready: 'True', reason: 'KubeletReady' });

@@ -1,6 +1,6 @@
+import { connect } from 'node:net';
 import { loadKubeconfig } from '../../../src/kubernetes/kubeconfig.ts';
 import { sleep } from '../../../src/runtime/clock.ts';
-import { isListening } from '../../../src/sandbox/address-taken.ts';
 import { createChecks, type ScenarioResult } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
 import { until } from '../until.ts';
@@ -108,3 +108,16 @@ export const apiServerDown = {
     };
   },
 } as const;
+
+/** Whether somebody takes connections there. */
+function isListening(host: string, port: number): Promise<boolean> {
+  return new Promise((settle) => {
+    const socket = connect({ host, port });
+    const end = (listening: boolean) => {
+      socket.destroy();
+      settle(listening);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
+}
