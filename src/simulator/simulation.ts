@@ -1,4 +1,4 @@
-import { cloudTags, type InstanceSpec } from '../cloud/port.ts';
+import { cloudTags } from '../cloud/port.ts';
 import { microtasksDone } from '../runtime/clock.ts';
 import { type Random, seededRandom } from '../runtime/random.ts';
 import type { Transition } from '../runtime/types.ts';
@@ -24,9 +24,9 @@ import { type SupervisorLife, startLife } from './life-of-supervisor.ts';
 import { beginningOf, momentOf } from './moments.ts';
 import { Outcome, type SimulationResult } from './outcome.ts';
 import { Striker } from './striker.ts';
-import { type CloudEffect, SimulatedCloud } from './world/cloud.ts';
-import { SimulatedKubernetes } from './world/kubernetes.ts';
-import { Life, lifeTickMs } from './world/life.ts';
+import type { CloudEffect } from './world/cloud.ts';
+import { lifeTickMs } from './world/life.ts';
+import { World } from './world/world.ts';
 
 export interface SimulationOptions {
   /** A whole number of 32 bits: one seed, one history. */
@@ -72,9 +72,7 @@ class Simulation {
   readonly #zones: readonly string[];
   readonly #swarm: Swarm;
   readonly #disturbances: Disturbances;
-  readonly #cloud: SimulatedCloud;
-  readonly #api: SimulatedKubernetes;
-  readonly #kubelets: Life;
+  readonly #world: World;
   readonly #store = createMemoryStore();
   readonly #outcome: Outcome;
   /** By attempt and call: how often it took effect. */
@@ -99,36 +97,21 @@ class Simulation {
     this.#swarm = drawSwarm(this.#random.faults, options.faults ?? faultKinds);
     this.#disturbances = new Disturbances(this.#clock, this.#random.requests);
     this.#outcome = new Outcome(options.nodes);
-    this.#cloud = new SimulatedCloud({
+    this.#world = new World({
       clock: this.#clock,
       random: this.#random.world,
+      config: this.#config,
+      zones: this.#zones,
       misfortune: () => this.#disturbances.misfortune(),
-      agent: (id, script) => this.#kubelets.command(id, script),
-      onEffect: (effect) => this.#onEffect(effect),
-      onBoot: (id, first) => this.#kubelets.booted(id, first),
-    });
-    this.#api = new SimulatedKubernetes({
-      clock: this.#clock,
-      random: this.#random.world,
       telling: () => this.#disturbances.telling(),
+      onEffect: (effect) => this.#onEffect(effect),
       onAct: ({ act, node }) => this.#note(`wdrip: ${act} ${node}`),
-    });
-    const apps = [{ name: 'shop', replicas: Math.max(2, Math.floor(options.nodes / 2)) }];
-    this.#kubelets = new Life({
-      cloud: this.#cloud,
-      api: this.#api,
-      clock: this.#clock,
-      random: this.#random.world,
-      apps,
     });
     this.#striker = new Striker({
       clock: this.#clock,
       faults: this.#random.faults,
       cluster: this.#config.cluster,
-      zones: this.#zones,
-      cloud: this.#cloud,
-      api: this.#api,
-      kubelets: this.#kubelets,
+      world: this.#world,
       disturbances: this.#disturbances,
       personCordons: this.#personCordons,
       note: (text) => this.#note(text),
@@ -145,12 +128,11 @@ class Simulation {
     this.#note(
       `seed ${seed}: ${nodes} nodes, faults every ${Math.round(this.#swarm.meanGapMs / 1_000)} s: ${this.#swarm.kinds.join(', ')}`,
     );
-    for (let index = 0; index < nodes; index++)
-      this.#cloud.create(this.#birth(`workers-${index}`, this.#zones[index % this.#zones.length] ?? ''));
+    this.#world.populate();
     for (const zone of this.#zones)
-      this.#cloud.create({
-        ...this.#birth('workers-0', zone),
-        tags: { [cloudTags.cluster]: 'another', [cloudTags.slot]: 'workers-0' },
+      this.#world.birth('workers-0', zone, {
+        [cloudTags.cluster]: 'another',
+        [cloudTags.slot]: 'workers-0',
       });
     this.#clock.after(lifeTickMs, () => this.#tick());
     this.#clock.after(1_000, () => this.#startLife());
@@ -188,30 +170,6 @@ class Simulation {
     this.#history.add(this.#clock.now(), text);
   }
 
-  #birth(slot: string, zone: string): InstanceSpec {
-    return { ...this.#spec(slot, zone), userData: '#!/bin/sh\n' };
-  }
-
-  #spec(slot: string, zone: string): Omit<InstanceSpec, 'userData'> {
-    const tags = {
-      [cloudTags.cluster]: this.#config.cluster,
-      [cloudTags.pool]: 'workers',
-      [cloudTags.slot]: slot,
-      [cloudTags.role]: 'worker',
-    };
-    const systemDisk = { sizeGiB: 40, category: 'cloud_essd' };
-    return {
-      zone,
-      imageId: 'm-1',
-      instanceType: 't',
-      securityGroupId: 's',
-      vSwitchId: `v-${zone}`,
-      ramRole: 'r',
-      systemDisk,
-      tags,
-    };
-  }
-
   #startLife(): void {
     this.#lives += 1;
     this.#crashed = false;
@@ -221,10 +179,10 @@ class Simulation {
       clock: this.#clock,
       random: seededRandom(Math.floor(this.#random.life.next() * 2 ** 32)),
       store: this.#store,
-      cloud: this.#cloud,
-      kubernetes: this.#api,
+      cloud: this.#world.cloud,
+      kubernetes: this.#world.api,
       zones: this.#zones,
-      instanceSpec: (slot, zone) => this.#spec(slot, zone),
+      instanceSpec: (slot, zone) => this.#world.spec(slot, zone),
       onTransition: (transition) => this.#onTransition(transition),
       onCrash: () => {
         this.#crashed = true;
@@ -244,10 +202,10 @@ class Simulation {
   }
 
   #tick(): void {
-    this.#kubelets.tick();
-    const up = [...this.#cloud.machines.values()].filter(
+    this.#world.life.tick();
+    const up = [...this.#world.cloud.machines.values()].filter(
       (machine) =>
-        machine.instance.tags[cloudTags.cluster] === this.#config.cluster && this.#kubelets.isUp(machine),
+        machine.instance.tags[cloudTags.cluster] === this.#config.cluster && this.#world.life.isUp(machine),
     );
     const now = this.#clock.now();
     if (now >= startMs + calmMs)
@@ -272,7 +230,7 @@ class Simulation {
   }
 
   #onEffect({ call, id }: CloudEffect): void {
-    const instance = this.#cloud.machines.get(id)?.instance;
+    const instance = this.#world.cloud.machines.get(id)?.instance;
     this.#outcome.acted(call);
     this.#note(`wdrip: ${call} ${id}`);
     const slot = instance?.tags[cloudTags.slot] ?? '';
@@ -317,7 +275,13 @@ class Simulation {
   #afterStep(): void {
     if (this.#crashed) this.#kill();
     if (this.#life === null) return;
-    const moment = momentOf(this.#life, this.#api, this.#config, this.#personCordons, this.#clock.now());
+    const moment = momentOf(
+      this.#life,
+      this.#world.api,
+      this.#config,
+      this.#personCordons,
+      this.#clock.now(),
+    );
     this.#check([...withinBudgets(moment), ...cordonsAsTheyShould(moment)]);
   }
 
@@ -333,12 +297,12 @@ class Simulation {
     const slots = Array.from({ length: this.#options.nodes }, (_, index) => `workers-${index}`);
     const up = new Set<string>();
     const instances: string[] = [];
-    for (const machine of this.#cloud.machines.values()) {
+    for (const machine of this.#world.cloud.machines.values()) {
       const { tags } = machine.instance;
       const slot = tags[cloudTags.slot] ?? '';
       if (tags[cloudTags.cluster] !== this.#config.cluster) continue;
       instances.push(slot);
-      if (this.#kubelets.isUp(machine)) up.add(slot);
+      if (this.#world.life.isUp(machine)) up.add(slot);
     }
     const healthy = slots.filter(
       (slot) => up.has(slot) && this.#life?.supervisor.fleet.get(slot)?.state === 'healthy',

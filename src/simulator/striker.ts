@@ -4,10 +4,8 @@ import type { Random } from '../runtime/random.ts';
 import type { CrashPlan } from './crashing-store.ts';
 import type { Disturbances } from './disturbances.ts';
 import { type FaultKind, type InstanceFault, pick, strikesInstance } from './faults.ts';
-import type { SimulatedCloud } from './world/cloud.ts';
-import type { SimulatedKubernetes } from './world/kubernetes.ts';
-import type { Life } from './world/life.ts';
 import type { Machine } from './world/machine.ts';
+import type { World } from './world/world.ts';
 
 /** How long what passes by itself lasts at most, in ms. */
 const longestBlipMs = 300_000;
@@ -22,10 +20,7 @@ export interface StrikerParts {
   readonly clock: Clock;
   readonly faults: Random;
   readonly cluster: string;
-  readonly zones: readonly string[];
-  readonly cloud: SimulatedCloud;
-  readonly api: SimulatedKubernetes;
-  readonly kubelets: Life;
+  readonly world: World;
   readonly disturbances: Disturbances;
   /** By node name: the uid of the node that a person cordoned. Written here. */
   readonly personCordons: Map<string, string>;
@@ -48,7 +43,7 @@ export class Striker {
   /** One fault, now, on something that the seed picks. */
   inflict(kind: FaultKind): void {
     const faults = this.#parts.faults;
-    const ours = [...this.#parts.cloud.machines.values()].filter(
+    const ours = [...this.#parts.world.cloud.machines.values()].filter(
       ({ instance }) => instance.tags[cloudTags.cluster] === this.#parts.cluster,
     );
     const machine = pick(faults, ours);
@@ -65,42 +60,42 @@ export class Striker {
       this.#parts.struck(tags[cloudTags.slot] ?? '', kind);
     switch (kind) {
       case 'blip':
-        this.#parts.kubelets.ailments.set(id, 'blip');
+        this.#parts.world.life.ailments.set(id, 'blip');
         this.#parts.clock.after(Math.ceil(this.#parts.faults.next() * longestBlipMs), () => {
-          if (this.#parts.kubelets.ailments.get(id) === 'blip') this.#parts.kubelets.ailments.delete(id);
+          if (this.#parts.world.life.ailments.get(id) === 'blip') this.#parts.world.life.ailments.delete(id);
         });
         break;
       case 'kubeletDies':
-        this.#parts.kubelets.ailments.set(id, 'kubelet');
+        this.#parts.world.life.ailments.set(id, 'kubelet');
         break;
       case 'needsReboot':
-        this.#parts.kubelets.ailments.set(id, 'reboot');
+        this.#parts.world.life.ailments.set(id, 'reboot');
         break;
       case 'diskBroken':
-        this.#parts.kubelets.ailments.set(id, 'disk');
+        this.#parts.world.life.ailments.set(id, 'disk');
         break;
       case 'unbootable':
         machine.agentAlive = false;
-        this.#parts.kubelets.ailments.set(id, 'unbootable');
+        this.#parts.world.life.ailments.set(id, 'unbootable');
         break;
       case 'stoppedByPerson':
-        this.#parts.cloud.stopByPerson(id);
+        this.#parts.world.cloud.stopByPerson(id);
         break;
       case 'deletedByPerson':
-        this.#parts.cloud.deleteByPerson(id);
+        this.#parts.world.cloud.deleteByPerson(id);
         break;
       case 'cloudRepairs':
-        this.#parts.kubelets.ailments.set(id, 'reboot');
-        this.#parts.cloud.executeSystemEvent(id);
+        this.#parts.world.life.ailments.set(id, 'reboot');
+        this.#parts.world.cloud.executeSystemEvent(id);
         break;
       case 'agentDies':
         machine.agentAlive = false;
         break;
       case 'cordonedByPerson': {
-        const node = this.#parts.api.nodes.get(nodeNameOf({ privateIp, id }));
+        const node = this.#parts.world.api.nodes.get(nodeNameOf({ privateIp, id }));
         if (node === undefined || node.cordonedBy !== null) break;
         this.#parts.personCordons.set(node.name, node.uid);
-        this.#parts.api.put({ ...node, cordonedBy: 'person' });
+        this.#parts.world.api.put({ ...node, cordonedBy: 'person' });
       }
     }
   }
@@ -109,14 +104,14 @@ export class Striker {
     const faults = this.#parts.faults;
     switch (kind) {
       case 'apiUnreachable':
-        this.#parts.api.setReachable(false);
+        this.#parts.world.api.setReachable(false);
         this.#parts.clock.after(Math.ceil(faults.next() * longestApiAwayMs), () => this.#apiReturns());
         break;
       case 'outOfStock': {
-        const zone = pick(faults, this.#parts.zones) ?? '';
-        this.#parts.cloud.noStock.add(zone);
+        const zone = pick(faults, this.#parts.world.zones) ?? '';
+        this.#parts.world.cloud.noStock.add(zone);
         this.#parts.clock.after(Math.ceil(faults.next() * longestNoStockMs), () =>
-          this.#parts.cloud.noStock.delete(zone),
+          this.#parts.world.cloud.noStock.delete(zone),
         );
         break;
       }
@@ -135,16 +130,16 @@ export class Striker {
   }
 
   #apiReturns(): void {
-    if (this.#parts.api.reachable) return;
+    if (this.#parts.world.api.reachable) return;
     this.#parts.note('the API is back');
-    this.#parts.kubelets.awoke();
-    this.#parts.api.setReachable(true);
+    this.#parts.world.life.awoke();
+    this.#parts.world.api.setReachable(true);
   }
 
   /** Ends all that lasts. What is broken stays so until it is repaired. */
   calm(): void {
     this.#apiReturns();
-    this.#parts.cloud.noStock.clear();
+    this.#parts.world.cloud.noStock.clear();
     this.#parts.disturbances.calm();
   }
 }

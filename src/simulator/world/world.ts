@@ -1,0 +1,87 @@
+import { cloudTags, type InstanceSpec } from '../../cloud/port.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Random } from '../../runtime/random.ts';
+import type { SupervisorConfig } from '../../supervisor/config.ts';
+import type { Misfortune } from './calls.ts';
+import { type CloudEffect, SimulatedCloud } from './cloud.ts';
+import { type NodeAct, SimulatedKubernetes, type Telling } from './kubernetes.ts';
+import { Life } from './life.ts';
+
+export interface WorldOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly config: SupervisorConfig;
+  readonly zones: readonly string[];
+  /** The fate of one request to the cloud; null: it is served. */
+  readonly misfortune: () => Misfortune | null;
+  /** What becomes of one telling of the watch. Default: it is told at once. */
+  readonly telling?: () => Telling;
+  /** What wdrip does to an instance, and to a Node. */
+  readonly onEffect: (effect: CloudEffect) => void;
+  readonly onAct: (act: NodeAct) => void;
+}
+
+/** A cluster in memory: the cloud, the Kubernetes API, and what lives on both. On a virtual clock, or on the real one. */
+export class World {
+  readonly cloud: SimulatedCloud;
+  readonly api: SimulatedKubernetes;
+  readonly life: Life;
+  readonly zones: readonly string[];
+  readonly #config: SupervisorConfig;
+
+  constructor(options: WorldOptions) {
+    const { clock, random, config, zones } = options;
+    this.#config = config;
+    this.zones = zones;
+    this.cloud = new SimulatedCloud({
+      clock,
+      random,
+      misfortune: options.misfortune,
+      agent: (id, script) => this.life.command(id, script),
+      onEffect: options.onEffect,
+      onBoot: (id, first) => this.life.booted(id, first),
+    });
+    this.api = new SimulatedKubernetes({
+      clock,
+      random,
+      ...(options.telling === undefined ? {} : { telling: options.telling }),
+      onAct: options.onAct,
+    });
+    const workers = config.pools.reduce((sum, { replicas }) => sum + replicas, 0);
+    const apps = [{ name: 'shop', replicas: Math.max(2, Math.floor(workers / 2)) }];
+    this.life = new Life({ cloud: this.cloud, api: this.api, clock, random, apps });
+  }
+
+  /** Makes the instances that the pools want, spread over the zones. */
+  populate(): void {
+    for (const pool of this.#config.pools)
+      for (let index = 0; index < pool.replicas; index++)
+        this.birth(`${pool.id}-${index}`, this.zones[index % this.zones.length] ?? '');
+  }
+
+  /** An instance of ours, or with the tags that are given instead. Returns its id. */
+  birth(slot: string, zone: string, tags?: Readonly<Record<string, string>>): string {
+    const spec = this.spec(slot, zone);
+    return this.cloud.create({ ...spec, tags: tags ?? spec.tags, userData: '#!/bin/sh\n' });
+  }
+
+  /** What a slot's instance is made of, in a zone. */
+  spec(slot: string, zone: string): Omit<InstanceSpec, 'userData'> {
+    const pool = this.#config.pools.find(({ id }) => slot.startsWith(`${id}-`));
+    return {
+      zone,
+      imageId: pool?.imageId ?? 'm-1',
+      instanceType: pool?.instanceType ?? 't',
+      securityGroupId: pool?.securityGroupId ?? 's',
+      vSwitchId: `v-${zone}`,
+      ramRole: pool?.ramRole ?? 'r',
+      systemDisk: pool?.systemDisk ?? { sizeGiB: 40, category: 'cloud_essd' },
+      tags: {
+        [cloudTags.cluster]: this.#config.cluster,
+        [cloudTags.pool]: pool?.id ?? '',
+        [cloudTags.slot]: slot,
+        [cloudTags.role]: 'worker',
+      },
+    };
+  }
+}
