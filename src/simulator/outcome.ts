@@ -15,6 +15,8 @@ export interface SimulationResult {
     readonly nodes: number;
     readonly hours: number;
     readonly zones: number;
+    readonly masters?: number;
+    readonly only?: readonly number[];
     readonly faults?: readonly FaultKind[];
   };
   readonly simulatedMs: number;

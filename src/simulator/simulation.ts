@@ -34,6 +34,10 @@ export interface SimulationOptions {
   readonly nodes: number;
   readonly hours: number;
   readonly zones: number;
+  /** Control-plane nodes: 0, 1, 3 or 5. Default 0: there are only workers. */
+  readonly masters?: number;
+  /** Only the faults with these numbers, counted from 1 in the order in which they are drawn; all others stay away. Default: all. */
+  readonly only?: readonly number[];
   /** Those that the run's mix is drawn from. Default: all. */
   readonly faults?: readonly FaultKind[];
 }
@@ -85,6 +89,7 @@ class Simulation {
   #life: SupervisorLife | null = null;
   #crashed = false;
   #lives = 0;
+  #strikes = 0;
   #violation: Violation | null = null;
 
   constructor(options: SimulationOptions) {
@@ -109,7 +114,6 @@ class Simulation {
     });
     this.#striker = new Striker({
       clock: this.#clock,
-      faults: this.#random.faults,
       cluster: this.#config.cluster,
       world: this.#world,
       disturbances: this.#disturbances,
@@ -219,8 +223,12 @@ class Simulation {
 
   #strike(until: number): void {
     if (this.#clock.now() >= until) return;
+    this.#strikes += 1;
+    const { only } = this.#options;
     const kind = pick(this.#random.faults, this.#swarm.kinds);
-    if (kind !== undefined) this.#striker.inflict(kind);
+    const random = seededRandom(Math.floor(this.#random.faults.next() * 2 ** 32));
+    if (kind !== undefined && (only === undefined || only.includes(this.#strikes)))
+      this.#striker.inflict(kind, random);
     this.#clock.after(drawGap(this.#random.faults, this.#swarm.meanGapMs), () => this.#strike(until));
   }
 

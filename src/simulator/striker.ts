@@ -18,7 +18,6 @@ const commitsAhead = 12;
 /** What the faults strike. */
 export interface StrikerParts {
   readonly clock: Clock;
-  readonly faults: Random;
   readonly cluster: string;
   readonly world: World;
   readonly disturbances: Disturbances;
@@ -40,28 +39,30 @@ export class Striker {
     this.#parts = parts;
   }
 
-  /** One fault, now, on something that the seed picks. */
-  inflict(kind: FaultKind): void {
-    const faults = this.#parts.faults;
+  /**
+   * One fault, now, on something that its own source picks: a fault that is left out takes no draw from another one (`only` in
+   * `SimulationOptions`).
+   */
+  inflict(kind: FaultKind, random: Random): void {
     const ours = [...this.#parts.world.cloud.machines.values()].filter(
       ({ instance }) => instance.tags[cloudTags.cluster] === this.#parts.cluster,
     );
-    const machine = pick(faults, ours);
+    const machine = pick(random, ours);
     this.#parts.note(
       `fault: ${kind} ${machine && strikesInstance(kind) ? machine.instance.id : ''}`.trimEnd(),
     );
-    if (!strikesInstance(kind)) this.#inflictAround(kind);
-    else if (machine) this.#inflictOn(machine, kind);
+    if (!strikesInstance(kind)) this.#inflictAround(kind, random);
+    else if (machine) this.#inflictOn(machine, kind, random);
   }
 
-  #inflictOn(machine: Machine, kind: InstanceFault): void {
+  #inflictOn(machine: Machine, kind: InstanceFault, random: Random): void {
     const { id, tags, privateIp } = machine.instance;
     if (kind !== 'agentDies' && kind !== 'cordonedByPerson')
       this.#parts.struck(tags[cloudTags.slot] ?? '', kind);
     switch (kind) {
       case 'blip':
         this.#parts.world.life.ailments.set(id, 'blip');
-        this.#parts.clock.after(Math.ceil(this.#parts.faults.next() * longestBlipMs), () => {
+        this.#parts.clock.after(Math.ceil(random.next() * longestBlipMs), () => {
           if (this.#parts.world.life.ailments.get(id) === 'blip') this.#parts.world.life.ailments.delete(id);
         });
         break;
@@ -100,17 +101,16 @@ export class Striker {
     }
   }
 
-  #inflictAround(kind: Exclude<FaultKind, InstanceFault>): void {
-    const faults = this.#parts.faults;
+  #inflictAround(kind: Exclude<FaultKind, InstanceFault>, random: Random): void {
     switch (kind) {
       case 'apiUnreachable':
         this.#parts.world.api.setReachable(false);
-        this.#parts.clock.after(Math.ceil(faults.next() * longestApiAwayMs), () => this.#apiReturns());
+        this.#parts.clock.after(Math.ceil(random.next() * longestApiAwayMs), () => this.#apiReturns());
         break;
       case 'outOfStock': {
-        const zone = pick(faults, this.#parts.world.zones) ?? '';
+        const zone = pick(random, this.#parts.world.zones) ?? '';
         this.#parts.world.cloud.noStock.add(zone);
-        this.#parts.clock.after(Math.ceil(faults.next() * longestNoStockMs), () =>
+        this.#parts.clock.after(Math.ceil(random.next() * longestNoStockMs), () =>
           this.#parts.world.cloud.noStock.delete(zone),
         );
         break;
@@ -120,12 +120,12 @@ export class Striker {
         break;
       case 'supervisorKilledAtCommit':
         this.#parts.crash({
-          commits: Math.floor(faults.next() * commitsAhead),
-          written: faults.next() < 0.5,
+          commits: Math.floor(random.next() * commitsAhead),
+          written: random.next() < 0.5,
         });
         break;
       default:
-        this.#parts.disturbances.begin(kind, Math.ceil(faults.next() * longestDisturbanceMs));
+        this.#parts.disturbances.begin(kind, Math.ceil(random.next() * longestDisturbanceMs));
     }
   }
 
