@@ -1,4 +1,5 @@
 import { type Rung, rungs } from '../../machines/node.ts';
+import { quorumOf } from '../../machines/quorum.ts';
 
 /**
  * Admission: when a repair may begin (design.md section 5). One pure function over plain facts; whoever asks, asks again when the facts
@@ -77,11 +78,6 @@ const granted: Decision = Object.freeze({ granted: true });
 
 function refuse(rule: AdmissionRule, why: string): Decision {
   return { granted: false, rule, why };
-}
-
-/** Members that must agree: more than half of the voters. */
-export function quorumOf(voters: number): number {
-  return Math.floor(voters / 2) + 1;
 }
 
 /** The first rule that holds the repair back, in the order in which a person would want to hear of it. */

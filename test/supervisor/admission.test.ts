@@ -5,7 +5,6 @@ import {
   type AdmissionRequest,
   type AdmissionRule,
   admit,
-  quorumOf,
 } from '../../src/supervisor/admission.ts';
 import { maxUnavailable } from '../../src/supervisor/config.ts';
 
@@ -209,10 +208,6 @@ describe('admission', () => {
         throw new Error(`${JSON.stringify({ asked, facts })} should be ${may}`);
     }
     expect(seen).toBeGreaterThan(50_000);
-  });
-
-  test('a quorum is more than half of the voters', () => {
-    expect([1, 2, 3, 4, 5, 7].map(quorumOf)).toEqual([1, 2, 2, 3, 3, 4]);
   });
 
   test('safety 10: a percentage never blocks a small pool, and a number is taken as it is', () => {
