@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, wallTime } from '../runtime/clock.ts';
 import { type Random, systemRandom } from '../runtime/random.ts';
 import { createApis } from './apis.ts';
 import { connect } from './connection.ts';
@@ -38,7 +38,7 @@ export function createKubernetes(options: KubernetesOptions): KubernetesAdapter 
   const writes = { connection, apis, context };
   return {
     watch: (watcher) => watchCluster(connection, context, log, watcher),
-    cordon: (node, mark = new Date(clock.now()).toISOString()) => cordon(writes, node, mark),
+    cordon: (node, mark = new Date(wallTime(clock)).toISOString()) => cordon(writes, node, mark),
     uncordon: (node) => uncordon(writes, node),
     annotate: (node, annotations) => annotate(writes, node, annotations),
     drain: (node, drainOptions) => drain(connection, apis, context, node, drainOptions),

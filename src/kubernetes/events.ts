@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type CoreV1Event, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import { wallTime } from '../runtime/clock.ts';
 import type { Apis } from './apis.ts';
 import { FIELD_MANAGER } from './facts.ts';
 import { isConflict, isNotFound } from './failures.ts';
@@ -21,7 +22,7 @@ type Entry = Parameters<Kubernetes['event']>[0];
 /** See `Kubernetes.event`. The key is in the event's name, so counting up survives a restart of wdrip. */
 export async function writeEvent(apis: Apis, context: RetryContext, entry: Entry): Promise<void> {
   const name = eventName(entry.node, entry.key);
-  const now = new Date(context.clock.now());
+  const now = new Date(wallTime(context.clock));
   const reason = entry.reason.slice(0, LONGEST_REASON);
   const message = entry.message.slice(0, LONGEST_MESSAGE);
   const first: CoreV1Event = {

@@ -1,4 +1,5 @@
 import { Failure } from '../failure.ts';
+import { wallTime } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Apis } from './apis.ts';
 import { type RetryContext, retrying } from './retry.ts';
@@ -21,7 +22,9 @@ export async function createBootstrapToken(
 ): Promise<string> {
   for (let tries = 1; ; tries += 1) {
     const { id, secret } = drawToken(context.random);
-    const expiration = new Date(context.clock.now() + options.ttlMs).toISOString().replace(/\.\d+Z$/, 'Z');
+    const expiration = new Date(wallTime(context.clock) + options.ttlMs)
+      .toISOString()
+      .replace(/\.\d+Z$/, 'Z');
     try {
       await retrying(context, () =>
         apis.core.createNamespacedSecret({

@@ -1,7 +1,12 @@
 /** Time, injected. This file is the only one in `src/` that uses `Date` and timers (a test holds everybody to it). */
 export interface Clock {
-  /** Wall-clock time in ms since the epoch. Deadlines are kept in it, since they outlive the process. */
+  /**
+   * Time in ms since the epoch. Deadlines are kept in it, since they outlive the process. It never goes back, nor jumps, within a life:
+   * whoever sets the machine's clock changes what the next life starts with, and nothing else (docs/decisions/clocks.md).
+   */
   now(): number;
+  /** What the machine's clock shows now, which may jump. Left out: `now`. Read it by `wallTime`. */
+  readonly wall?: () => number;
   /** Calls `fire` once, `ms` from now (at once, but never synchronously, if `ms` is 0 or less). Returns the way to call it off. */
   after(ms: number, fire: () => void): () => void;
 }
@@ -9,10 +14,14 @@ export interface Clock {
 /** `setTimeout` fires at once beyond this many ms (24.8 days): longer waits are taken in pieces. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** The machine's own clock. Its timers keep the process alive only if `keepsAlive` is true. */
+/**
+ * The machine's own clock: what it showed when this process began, and the time that has passed since, which nobody can set. Its timers keep
+ * the process alive unless `keepsAlive` is false.
+ */
 export function systemClock(options: { readonly keepsAlive?: boolean } = {}): Clock {
   return {
-    now: () => Date.now(),
+    now: () => Math.floor(performance.timeOrigin + performance.now()),
+    wall: () => Date.now(),
     after(ms, fire) {
       let timer: NodeJS.Timeout;
       const arm = (left: number) => {
@@ -24,6 +33,11 @@ export function systemClock(options: { readonly keepsAlive?: boolean } = {}): Cl
       return () => clearTimeout(timer);
     },
   };
+}
+
+/** The time of day for others to read (when a token ends, when an Event happened), in epoch ms. Never compared with `now`. */
+export function wallTime(clock: Clock): number {
+  return clock.wall?.() ?? clock.now();
 }
 
 /** Waits `ms`, or until `signal` is aborted: then it rejects with the signal's reason. */

@@ -42,19 +42,23 @@ export const recordSchema = z.object({
 export interface Restored {
   readonly actors: readonly { readonly machine: RegisteredMachine; readonly record: ActorRecord }[];
   readonly migrated: number;
+  /** See RestoreReport. */
+  readonly clockBackMs: number;
   readonly setAside: readonly { readonly actor: string; readonly why: string }[];
 }
 
 /**
- * Reads all records. What is of an older version is migrated; what is damaged, unknown or can't be migrated is moved to
- * `set-aside/<id>` with the reason. Both are durable when this resolves. `at` is now, in epoch ms.
+ * Reads all records. If the newest of them is of a time that has not come yet, the clock was set back: all their times move back with it,
+ * so that no wait is longer than it was and nothing that is seen from now on looks older than what was done (safety 61). What is of an older version is migrated; what is damaged, unknown or can't be migrated is moved to
+ * `set-aside/<id>` with the reason. All that is durable when this resolves. `at` is now, in epoch ms.
  */
 export async function restoreRecords(
   store: Store,
   machines: ReadonlyMap<string, RegisteredMachine>,
   at: number,
 ): Promise<Restored> {
-  const actors: { machine: RegisteredMachine; record: ActorRecord }[] = [];
+  let actors: Found[] = [];
+  let newest = at;
   const setAside: { actor: string; why: string }[] = [];
   let writes: StoreWrite[] = [];
   let migrated = 0;
@@ -64,6 +68,7 @@ export async function restoreRecords(
     try {
       const found = readRecord(entry, id, machines);
       actors.push(found);
+      newest = Math.max(newest, found.record.since);
       if (!found.isMigrated) continue;
       migrated += 1;
       writes.push({ key: entry.key, value: found.record });
@@ -77,8 +82,38 @@ export async function restoreRecords(
     await store.commit(writes);
     writes = [];
   }
+  const clockBackMs = newest - at;
+  if (clockBackMs > 0) {
+    actors = actors.map((found) => movedBack(found, clockBackMs));
+    for (const { record } of actors) {
+      writes.push({ key: recordKey(record.id), value: record });
+      if (writes.length < WRITES_PER_COMMIT) continue;
+      await store.commit(writes);
+      writes = [];
+    }
+  }
   if (writes.length > 0) await store.commit(writes);
-  return { actors, migrated, setAside };
+  return { actors, migrated, clockBackMs, setAside };
+}
+
+interface Found {
+  readonly machine: RegisteredMachine;
+  readonly record: ActorRecord;
+}
+
+function movedBack({ machine, record }: Found, byMs: number): Found {
+  const { snapshot, since, deadlines } = record;
+  const context = machine.moveBack?.(snapshot.context, byMs) ?? snapshot.context;
+  const earlier = Object.entries(deadlines).map(([id, due]) => [id, due - byMs] as const);
+  return {
+    machine,
+    record: {
+      ...record,
+      snapshot: { ...snapshot, context },
+      since: since - byMs,
+      deadlines: Object.fromEntries(earlier),
+    },
+  };
 }
 
 function readRecord(entry: StoreEntry, id: string, machines: ReadonlyMap<string, RegisteredMachine>) {

@@ -267,8 +267,17 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         if (anew) admit(id, anew.machine, anew.input);
       }
       pump();
-      const { migrated, setAside } = restored;
-      return { actors: restored.actors.length, deadlines: waits, effects: unended, migrated, setAside };
+      const { migrated, clockBackMs, setAside } = restored;
+      if (clockBackMs > 0)
+        log(
+          'warn',
+          'the clock of this machine was set back: all times in the records were moved back with it',
+          {
+            clockBackMs,
+          },
+        );
+      const counts = { actors: restored.actors.length, deadlines: waits, effects: unended };
+      return { ...counts, migrated, clockBackMs, setAside };
     },
     async stop() {
       if (phase === 'stopped') return;

@@ -31,6 +31,8 @@ export interface MachineEntry {
   readonly machine: AnyStateMachine;
   readonly version: number;
   readonly migrations: Readonly<Record<number, (record: ActorRecord) => ActorRecord>>;
+  /** The context with every time in it `byMs` earlier; pure. Left out: the context holds no time. */
+  readonly moveBack?: (context: Json, byMs: number) => Json;
 }
 
 /** What one durable transition did. Listeners are called after the commit, in commit order. */
@@ -50,6 +52,8 @@ export interface RestoreReport {
   readonly deadlines: number;
   readonly effects: number;
   readonly migrated: number;
+  /** How far the machine's clock had gone back since the newest record, at least, in ms: all times in the records were moved back by it. */
+  readonly clockBackMs: number;
   /** Records that could not be read or migrated: set aside under `set-aside/<id>` in the store, and why. */
   readonly setAside: readonly { readonly actor: string; readonly why: string }[];
 }

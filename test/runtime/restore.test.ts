@@ -34,6 +34,7 @@ test('deadlines fire at their original time, and one that is overdue at once', a
     deadlines: 2,
     effects: 0,
     migrated: 0,
+    clockBackMs: 0,
     setAside: [],
   });
   await stage.clock.advance(0);
@@ -155,6 +156,7 @@ test('a migration that throws, is missing or goes astray sets aside that record 
   expect(await stage.runtime.start()).toMatchObject({
     actors: 1,
     migrated: 1,
+    clockBackMs: 0,
     setAside: [
       { actor: 'a', why: 'cannot' },
       { actor: 'b', why: expect.stringContaining('wrong record') },
@@ -211,4 +213,22 @@ test('what counts as a record is what the schema says', () => {
   }
   for (const other of others) expect(isRecord(other)).toBe(recordSchema.safeParse(other).success);
   expect([isRecord(record), accepted > 50, refused > 100]).toEqual([true, true, true]);
+});
+
+test('safety 61: a clock that was set back makes no wait longer than it was, and moves all records alike', async () => {
+  const rests = { 'xstate.after.rest.pump.resting': START_MS + 700 };
+  const older = { ...base, id: 'b', since: START_MS - 1_000, deadlines: rests };
+  const store = await storeWith(base, older);
+  const hourAgo = setStage({ store, clock: createVirtualClock(START_MS - 3_600_000) });
+  expect(await hourAgo.runtime.start()).toMatchObject({ clockBackMs: 3_600_000, migrated: 0 });
+  expect(hourAgo.record('a').since).toBe(START_MS - 3_600_000);
+  expect(hourAgo.record('b').since).toBe(START_MS - 3_601_000);
+  expect(await store.get('actor/b')).toMatchObject({ value: { since: START_MS - 3_601_000 } });
+  await hourAgo.clock.advance(699);
+  expect(hourAgo.record('a').snapshot.value).toBe('resting');
+  await hourAgo.clock.advance(1);
+  expect([hourAgo.record('a').snapshot.value, hourAgo.record('b').snapshot.value]).toEqual([
+    'still',
+    'still',
+  ]);
 });
