@@ -1,16 +1,25 @@
-// wdrip-node is what a node needs of wdrip: it fetches the node's bundle from object storage with the credentials of the node's role.
+// wdrip-node is what a node needs of wdrip, beside etcd's and Kubernetes' own programs: it fetches the node's bundle, issues its serving
+// certificates, decides how its etcd begins, looks into etcd's data, and shows a load balancer whether the API server is ready.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
+	"os/signal"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
+	"wdrip/sandbox/programs/internal/member"
 	"wdrip/sandbox/programs/internal/oss"
+	"wdrip/sandbox/programs/internal/pki"
+	"wdrip/sandbox/programs/internal/ready"
 )
 
 const (
@@ -21,12 +30,32 @@ const (
 	exitUsage    = 2
 )
 
+const usage = `usage:
+  wdrip-node fetch --region R --bucket B --key K --sha256 HASH --out FILE [--endpoint URL] [--limit 1m]
+  wdrip-node issue --ca PATH --out PATH --common-name NAME [--names A,B] [--addresses A,B] [--client]
+  wdrip-node etcd --data-dir DIR --name N --peer-url URL --cert F --key F --ca F --seeds F --found F --force F -- ETCD-ARGUMENTS
+  wdrip-node etcd-inspect --data-dir DIR
+  wdrip-node ready --listen ADDRESS --url URL --ca FILE`
+
 var sha256Hex = regexp.MustCompile("^[0-9a-f]{64}$")
 
 func main() {
-	if len(os.Args) < 2 || os.Args[1] != "fetch" {
-		fail(exitUsage, "usage: wdrip-node fetch --region R --bucket B --key K --sha256 HASH --out FILE [--endpoint URL] [--limit 1m]")
+	if len(os.Args) < 2 {
+		fail(exitUsage, usage)
 	}
+	commands := map[string]func([]string) error{
+		"fetch": fetch, "issue": issue, "etcd": startEtcd, "etcd-inspect": inspect, "ready": gate,
+	}
+	command, known := commands[os.Args[1]]
+	if !known {
+		fail(exitUsage, usage)
+	}
+	if err := command(os.Args[2:]); err != nil {
+		fail(exitFailed, "wdrip-node "+os.Args[1]+": "+err.Error())
+	}
+}
+
+func fetch(args []string) error {
 	var object oss.Object
 	flags := flag.NewFlagSet("fetch", flag.ExitOnError)
 	flags.StringVar(&object.Endpoint, "endpoint", "", "URL of the object storage (default: the region's own)")
@@ -36,7 +65,7 @@ func main() {
 	flags.StringVar(&object.SHA256, "sha256", "", "what its content must hash to")
 	out := flags.String("out", "", "file to write")
 	limit := flags.Duration("limit", defaultLimit, "how long to try")
-	_ = flags.Parse(os.Args[2:])
+	_ = flags.Parse(args)
 	object.Region = strings.TrimPrefix(object.Region, "oss-")
 	if object.Region == "" || object.Bucket == "" || object.Key == "" || *out == "" || !sha256Hex.MatchString(object.SHA256) {
 		fail(exitUsage, "wdrip-node fetch: --region, --bucket, --key, --out and --sha256 (64 hex digits) are needed")
@@ -47,10 +76,80 @@ func main() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
 	defer cancel()
-	err := oss.Fetch(ctx, oss.NewClient(), metadata, object, *out, func(err error) { fmt.Fprintln(os.Stderr, "wdrip-node:", err) })
-	if err != nil {
-		fail(exitFailed, "wdrip-node: "+err.Error())
+	return oss.Fetch(ctx, oss.NewClient(), metadata, object, *out, say)
+}
+
+func issue(args []string) error {
+	flags := flag.NewFlagSet("issue", flag.ExitOnError)
+	authority := flags.String("ca", "", "the authority's files without .crt and .key")
+	out := flags.String("out", "", "the files to write, likewise")
+	name := flags.String("common-name", "", "common name")
+	names := flags.String("names", "", "DNS names")
+	addresses := flags.String("addresses", "", "IP addresses")
+	client := flags.Bool("client", false, "clients log in with it as well")
+	_ = flags.Parse(args)
+	request := pki.Request{CommonName: *name, Names: words(*names), Client: *client}
+	for _, text := range words(*addresses) {
+		address := net.ParseIP(text)
+		if address == nil {
+			return fmt.Errorf("%q is no IP address", text)
+		}
+		request.Addresses = append(request.Addresses, address)
 	}
+	if *authority == "" || *out == "" || *name == "" {
+		fail(exitUsage, "wdrip-node issue: --ca, --out and --common-name are needed")
+	}
+	return pki.Issue(*authority, *out, request)
+}
+
+func startEtcd(args []string) error {
+	var s member.Settings
+	flags := flag.NewFlagSet("etcd", flag.ExitOnError)
+	for name, into := range map[string]*string{
+		"data-dir": &s.DataDir, "name": &s.Name, "peer-url": &s.PeerURL, "seeds": &s.SeedsFile, "found": &s.FoundFile,
+		"force": &s.ForceFile, "cert": &s.CertFile, "key": &s.KeyFile, "ca": &s.CAFile,
+	} {
+		flags.StringVar(into, name, "", "see internal/member")
+	}
+	_ = flags.Parse(args)
+	program, err := exec.LookPath("etcd")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	begin, err := member.Begin(ctx, s, func(text string) { fmt.Fprintln(os.Stderr, "wdrip-node etcd:", text) })
+	cancel()
+	if err != nil {
+		return err
+	}
+	all := append([]string{"etcd", "--name=" + s.Name, "--data-dir=" + s.DataDir, "--initial-advertise-peer-urls=" + s.PeerURL}, begin...)
+	return syscall.Exec(program, append(all, flags.Args()...), os.Environ())
+}
+
+func inspect(args []string) error {
+	flags := flag.NewFlagSet("etcd-inspect", flag.ExitOnError)
+	dataDir := flags.String("data-dir", "", "etcd's data")
+	_ = flags.Parse(args)
+	return json.NewEncoder(os.Stdout).Encode(member.Inspect(*dataDir))
+}
+
+func gate(args []string) error {
+	flags := flag.NewFlagSet("ready", flag.ExitOnError)
+	listen := flags.String("listen", "", "address to open while it is ready")
+	url := flags.String("url", "", "what answers 200 when it is")
+	ca := flags.String("ca", "", "whom the URL's certificate must be signed by")
+	_ = flags.Parse(args)
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer cancel()
+	return ready.Gate(ctx, *listen, *url, *ca, func(text string) { fmt.Println(text) })
+}
+
+func words(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+}
+
+func say(err error) {
+	fmt.Fprintln(os.Stderr, "wdrip-node:", err)
 }
 
 func fail(status int, message string) {
