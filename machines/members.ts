@@ -1,4 +1,5 @@
 import type { InstanceState } from './node.ts';
+import { mayRemove, type QuorumMember } from './quorum.ts';
 
 /** One etcd member, or one master that has none, as it was last seen: etcd and the cloud were asked directly, never the API server. */
 export interface MemberFacts {
@@ -11,12 +12,14 @@ export interface MemberFacts {
   /** Null: the master is not in etcd's membership. */
   readonly memberId: string | null;
   readonly role: 'voter' | 'learner' | 'none';
+  /** It has been seen by the cluster since it was added. */
+  readonly started: boolean;
   /** `healthy`: answered a read of its own in time. */
   readonly health: 'healthy' | 'unhealthy' | 'unknown';
-  readonly alarm: 'NOSPACE' | 'CORRUPT' | null;
+  readonly alarm: 'noSpace' | 'corrupt' | null;
 }
 
-/** What is to be done next while the quorum holds; the first that applies, the least harmful first. */
+/** What is to be done next while the quorum holds. */
 export type MemberStep =
   | {
       readonly kind: 'promote' | 'clearAlarm' | 'restart' | 'remove' | 'replace';
@@ -28,90 +31,77 @@ export type MemberStep =
 export function isWhole(members: readonly MemberFacts[], size: number): boolean {
   return (
     members.length === size &&
-    members.every(
-      ({ slot, wanted, role, health, alarm }) =>
-        slot !== null && wanted && role === 'voter' && health === 'healthy' && alarm === null,
-    )
+    members.every(({ slot, wanted, role, health, alarm }) => {
+      return slot !== null && wanted && role === 'voter' && health === 'healthy' && alarm === null;
+    })
   );
 }
 
-/** The instance can still run what it is told: only then is its member repaired in place. Else its node's ladder brings the body back. */
+/** The members as the quorum's arithmetic sees them. A corrupt one is as good as dead: what it says is wrong. */
+export function asQuorum(members: readonly MemberFacts[]): readonly QuorumMember[] {
+  return members.flatMap(({ memberId, role, started, health, alarm }) =>
+    memberId === null
+      ? []
+      : [
+          {
+            id: memberId,
+            voter: role === 'voter',
+            started,
+            healthy: health === 'healthy' && alarm !== 'corrupt',
+            zone: '',
+          },
+        ],
+  );
+}
+
+/** The instance does what it is told: only then is its member repaired in place. Else its node's ladder brings the body back. */
 function canBeTold({ slot, instance, wanted }: MemberFacts): boolean {
   return slot !== null && wanted && instance === 'running';
 }
 
-/** The voters that stay healthy without this member are a quorum of those that stay. One change at a time: no learner is on its way. */
-export function mayLeave(members: readonly MemberFacts[], member: MemberFacts): boolean {
-  if (member.role === 'learner') return true;
-  const others = members.filter(({ role, memberId }) => role === 'voter' && memberId !== member.memberId);
-  const healthy = others.filter(({ health }) => health === 'healthy');
-  return others.length > 0 && healthy.length >= Math.floor(others.length / 2) + 1;
+function isIll({ memberId, health, alarm }: MemberFacts): boolean {
+  return memberId !== null && (health === 'unhealthy' || alarm === 'corrupt');
 }
 
 /**
- * The next step towards a whole membership. `restarted`: slots whose etcd was restarted since they were last healthy. Pure.
+ * The next step towards a whole membership, the least harmful first. `restarted`: slots whose etcd was restarted since the membership was
+ * last whole. A body that is not there, or stopped, is not this machine's: its node's ladder brings it back, and it waits. Pure.
  */
 export function nextStep(members: readonly MemberFacts[], restarted: readonly string[]): MemberStep {
-  const first = (
-    kind: Exclude<MemberStep['kind'], 'wait'>,
-    applies: (member: MemberFacts) => boolean,
-  ): MemberStep | null => {
+  const find = (kind: Exclude<MemberStep['kind'], 'wait'>, applies: (member: MemberFacts) => boolean) => {
     const member = members.find(applies);
-    return member === undefined ? null : { kind, member };
+    return member === undefined ? undefined : ({ kind, member } as const);
   };
-  const hasLearner = members.some(({ role }) => role === 'learner');
-  const wasRestarted = ({ slot }: MemberFacts) => slot !== null && restarted.includes(slot);
+  const mayGo = ({ memberId }: MemberFacts) =>
+    memberId !== null && mayRemove(asQuorum(members), memberId).may;
+  const canBeRestarted = (member: MemberFacts) =>
+    canBeTold(member) && member.alarm !== 'corrupt' && !restarted.includes(member.slot ?? '');
+
+  const gentle =
+    find('clearAlarm', ({ alarm }) => alarm === 'noSpace') ??
+    find('promote', ({ role, health, wanted }) => role === 'learner' && health === 'healthy' && wanted) ??
+    find('restart', (member) => isIll(member) && canBeRestarted(member));
+  if (gentle !== undefined) return gentle;
+
+  // A learner that does not come up blocks every later join (safety 37): it goes before anything else is changed.
+  const learner = members.find(({ role }) => role === 'learner');
+  if (learner !== undefined) {
+    if (learner.health !== 'unhealthy' && learner.wanted) return { kind: 'wait' };
+    return { kind: canBeTold(learner) ? 'replace' : 'remove', member: learner };
+  }
+
+  // While one of them is dead etcd lets nobody join: of several dead all go, and only then the first comes back (safety 39, 42).
+  const dead = members.filter((member) => isIll(member) && mayGo(member));
+  const lastOne = dead.length === 1 ? dead[0] : undefined;
+  if (lastOne !== undefined && canBeTold(lastOne)) return { kind: 'replace', member: lastOne };
+  const goes = dead.find((member) => member.instance === 'gone' || canBeTold(member) || !member.wanted);
+  if (goes !== undefined) return { kind: 'remove', member: goes };
+  if (dead.length > 0) return { kind: 'wait' };
+
   return (
-    first('clearAlarm', ({ alarm }) => alarm === 'NOSPACE') ??
-    first('promote', ({ role, health, wanted }) => role === 'learner' && health === 'healthy' && wanted) ??
-    first(
-      'restart',
-      (member) =>
-        member.role !== 'none' &&
-        member.health === 'unhealthy' &&
-        member.alarm !== 'CORRUPT' &&
-        canBeTold(member) &&
-        !wasRestarted(member),
-    ) ??
-    // A learner that never comes up blocks every later join (safety 37): it is taken out again.
-    first(
-      'remove',
-      (member) => member.role === 'learner' && member.health === 'unhealthy' && !canBeTold(member),
-    ) ??
-    (hasLearner
-      ? first(
-          'replace',
-          (member) => member.role === 'learner' && member.health === 'unhealthy' && canBeTold(member),
-        )
-      : null) ??
-    (hasLearner
-      ? null
-      : (first(
-          'remove',
-          (member) =>
-            member.role === 'voter' &&
-            member.health === 'unhealthy' &&
-            member.instance === 'gone' &&
-            mayLeave(members, member),
-        ) ??
-        first(
-          'replace',
-          (member) =>
-            canBeTold(member) &&
-            (member.role === 'none' ||
-              ((member.health === 'unhealthy' || member.alarm === 'CORRUPT') &&
-                wasRestartedOrCorrupt(member, wasRestarted) &&
-                mayLeave(members, member))),
-        ) ??
-        first(
-          'remove',
-          (member) => !member.wanted && member.role !== 'none' && mayLeave(members, member),
-        ))) ?? {
+    find('replace', (member) => member.role === 'none' && canBeTold(member)) ??
+    find('remove', (member) => !member.wanted && member.memberId !== null && mayGo(member)) ?? {
       kind: 'wait',
     }
   );
-}
-
-function wasRestartedOrCorrupt(member: MemberFacts, wasRestarted: (member: MemberFacts) => boolean): boolean {
-  return member.alarm === 'CORRUPT' || wasRestarted(member);
 }

@@ -1,0 +1,85 @@
+import type { QuorumEffects, RestoreSource, SourceChoice } from '../../../machines/etcd-quorum.ts';
+import type { Cloud, Instance } from '../../cloud/port.ts';
+import type { Endpoint, Etcd } from '../../etcd/port.ts';
+import type { Log } from '../../log.ts';
+import type { EffectContext } from '../../runtime/types.ts';
+
+/** A master's body: an instance of ours that carries a control-plane slot, and where its etcd is reached. */
+export interface Master {
+  readonly slot: string;
+  readonly instance: Instance;
+  /** Its private address; null while it has none. */
+  readonly ip: string | null;
+}
+
+/** What lies in a master's data directory, as it was looked at on the instance itself. */
+export type DataFound =
+  | {
+      readonly kind: 'present';
+      readonly memberId: string;
+      readonly clusterId: string;
+      readonly raftTerm: number;
+      readonly raftIndex: number;
+    }
+  /** Looked at, and it is not there, or can't be read: proof. */
+  | { readonly kind: 'missing' | 'broken'; readonly why: string }
+  /** It could not be looked at: that proves nothing. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/**
+ * What is done on a master through Cloud Assistant. Each can be asked again with the same attempt; each throws `Failure` with what the
+ * command said (`CommandFailed`, rejected), or `AgentSilent` (retryable).
+ */
+export interface MasterHost {
+  restartEtcd(instanceId: string, context: EffectContext): Promise<void>;
+  lookAtData(instanceId: string, context: EffectContext): Promise<DataFound>;
+  /** Stops etcd, keeps the old data aside, empties the data directory, and sets etcd up to join `initialCluster`. etcd is started. */
+  joinExisting(
+    instanceId: string,
+    initialCluster: readonly { readonly name: string; readonly peerUrl: string }[],
+    context: EffectContext,
+  ): Promise<void>;
+}
+
+/** What the quorum's effects act on and ask. Everything in it is a port, or a question to the supervisor. */
+export interface QuorumWorld {
+  readonly cluster: string;
+  readonly etcd: Etcd;
+  readonly cloud: Cloud;
+  readonly host: MasterHost;
+  readonly log: Log;
+  /** All masters that the cloud knows now: asked, not remembered. */
+  masters(signal: AbortSignal): Promise<readonly Master[]>;
+  /** Waits for admission. Rejects when the signal is aborted. */
+  requestMemberPermit(
+    input: QuorumEffects['requestMemberPermit']['input'],
+    context: EffectContext,
+  ): Promise<string>;
+  /** The newest verified backup that can still be read, and those that were passed over; null if there is none. */
+  bestBackup(signal: AbortSignal): Promise<{
+    readonly best: Extract<RestoreSource, { kind: 'backup' }> | null;
+    readonly passedOver: readonly { readonly key: string; readonly why: string }[];
+  }>;
+  /** Runs a recovery to its end, durably: asked again with the same id, it goes on with the same one. Throws `Failure` if it failed. */
+  recover(
+    id: string,
+    source: RestoreSource,
+    context: EffectContext,
+  ): Promise<{ readonly revision: number; readonly lost: string | null }>;
+  /** What is still wrong after a restore, for people; null if nothing is. */
+  verify(signal: AbortSignal): Promise<string | null>;
+  /** Masters whose own ladder is at work on the instance now. */
+  underRepair(): readonly string[];
+  /** Says it in an Event on the cluster, and in the log. */
+  tell(trouble: string, because: string): Promise<void>;
+}
+
+export type { SourceChoice };
+
+/** Where a member's etcd answers clients, and its peers. */
+export function endpointOf(ip: string): Endpoint {
+  return `https://${ip}:2379`;
+}
+export function peerUrlOf(ip: string): string {
+  return `https://${ip}:2380`;
+}
