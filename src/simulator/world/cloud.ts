@@ -28,6 +28,8 @@ const deliveryMs = 60_000;
 const commandMs = 1_000;
 /** How long a system event executes. */
 const eventMs = 120_000;
+/** A list shows the state of at most this long ago, in ms: what is older than that is forgotten. */
+export const longestLagMs = 12_000;
 /** Instances on a page of the list, as the API gives at most. */
 const pageSize = 100;
 
@@ -48,6 +50,8 @@ export interface SimulatedCloudOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly misfortune: (call: CloudCall) => Misfortune | null;
+  /** Draws how old the state is that one list shows, in ms; at most `longestLagMs`. Default: it is of now. */
+  readonly listLagMs?: () => number;
   readonly agent: Agent;
   readonly onEffect: (effect: CloudEffect) => void;
   /** The instance has booted; `first` on an empty disk. */
@@ -59,10 +63,14 @@ export class SimulatedCloud implements Cloud {
   readonly region = 'cn-simulated';
   readonly machines = new Map<string, Machine>();
   readonly noStock = new Set<string>();
+  /** Zones in which nothing answers. The cloud says that all is well there. */
+  readonly failedZones = new Set<string>();
   readonly #options: SimulatedCloudOptions;
   readonly #births = new Map<string, { readonly spec: string; readonly id: string }>();
   readonly #disks = new Map<string, string>();
   readonly #commands = new Map<string, { readonly endsAt: number; readonly result: CommandResult }>();
+  /** Deleted a moment ago: a list that is late still shows them. */
+  #lingering: { readonly instance: Instance; readonly bornAt: number; readonly until: number }[] = [];
   #count = 0;
   #diskCount = 0;
 
@@ -72,16 +80,30 @@ export class SimulatedCloud implements Cloud {
 
   async listInstances(cluster: string): Promise<InstanceList> {
     const askedAt = this.#options.clock.now();
-    const instances: Instance[] = [];
+    const instances = new Map<string, Instance>();
+    const lagMs = this.#options.listLagMs?.() ?? 0;
     for (let page = 0; ; page++) {
       const found = await this.#call('listInstances', 'always', undefined, () =>
-        [...this.machines.values()]
-          .filter(({ instance }) => instance.tags[cloudTags.cluster] === cluster)
-          .slice(page * pageSize, (page + 1) * pageSize),
+        this.#listed(cluster, lagMs).slice(page * pageSize, (page + 1) * pageSize),
       );
-      instances.push(...found.map(({ instance }) => ({ ...instance, systemDiskId: null })));
-      if (found.length < pageSize) return { instances, askedAt };
+      for (const instance of found) instances.set(instance.id, { ...instance, systemDiskId: null });
+      if (found.length < pageSize) return { instances: [...instances.values()], askedAt };
     }
+  }
+
+  /** What a list shows: all as they are, or as they were `lagMs` ago. */
+  #listed(cluster: string, lagMs: number): readonly Instance[] {
+    const ours = ({ tags }: Instance) => tags[cloudTags.cluster] === cluster;
+    const now = [...this.machines.values()].filter(({ instance }) => ours(instance));
+    if (lagMs === 0) return now.map(({ instance }) => instance);
+    const then = this.#options.clock.now() - lagMs;
+    const late = now
+      .filter(({ bornAt }) => bornAt <= then)
+      .map(({ instance, past }) => past.find(({ until }) => until > then)?.instance ?? instance);
+    const gone = this.#lingering.filter(
+      ({ instance, bornAt, until }) => bornAt <= then && until > then && ours(instance),
+    );
+    return [...late, ...gone.map(({ instance }) => instance)];
   }
 
   findInstance(id: string): Promise<Instance | null> {
@@ -141,7 +163,7 @@ export class SimulatedCloud implements Cloud {
       this.#effect('replaceSystemDisk', id, attempt);
       const disk = this.#newDisk();
       this.#disks.set(attempt, disk);
-      machine.instance = { ...machine.instance, systemDiskId: disk, imageId };
+      this.#show(machine, { systemDiskId: disk, imageId });
       machine.freshDisk = true;
       return disk;
     });
@@ -170,7 +192,8 @@ export class SimulatedCloud implements Cloud {
       if (known && known.spec !== text)
         throw rejected('IdempotentParameterMismatch', `the token ${attempt} was used for another instance`);
       if (known) return known.id;
-      if (this.noStock.has(spec.zone)) throw rejected('OutOfStock', `zone ${spec.zone} has none left`);
+      if (this.noStock.has(spec.zone) || this.failedZones.has(spec.zone))
+        throw rejected('OutOfStock', `zone ${spec.zone} has none left`);
       const id = this.create(spec);
       this.#births.set(attempt, { spec: text, id });
       this.#effect('runInstance', id, attempt);
@@ -222,6 +245,8 @@ export class SimulatedCloud implements Cloud {
       agentAlive: false,
       eventUntil: 0,
       moves: 0,
+      bornAt: this.#options.clock.now(),
+      past: [],
     };
     this.machines.set(id, machine);
     this.#later(machine, takes.pending, () => this.#starting(machine));
@@ -234,6 +259,14 @@ export class SimulatedCloud implements Cloud {
     if (machine?.instance.status !== 'Running') return;
     this.#move(machine, 'Stopping');
     this.#later(machine, takes.stopping, () => this.#move(machine, 'Stopped'));
+  }
+
+  /** As at the console, too. */
+  rebootByPerson(id: string): void {
+    const machine = this.machines.get(id);
+    if (machine?.instance.status !== 'Running') return;
+    this.#move(machine, 'Starting');
+    this.#later(machine, takes.rebooting, () => this.#boot(machine));
   }
 
   deleteByPerson(id: string): void {
@@ -249,7 +282,7 @@ export class SimulatedCloud implements Cloud {
 
   lock(id: string, reason: string | null): void {
     const machine = this.machines.get(id);
-    if (machine) machine.instance = { ...machine.instance, locks: reason === null ? [] : [reason] };
+    if (machine) this.#show(machine, { locks: reason === null ? [] : [reason] });
   }
 
   #call<T>(call: CloudCall, repeat: Repeat, signal: AbortSignal | undefined, act: () => T): Promise<T> {
@@ -280,7 +313,8 @@ export class SimulatedCloud implements Cloud {
     const now = this.#options.clock.now();
     const silent = (code: string): CommandResult => ({ outcome: 'agentSilent', code });
     if (machine.instance.status !== 'Running') return { endsAt: now, result: silent('InstanceNotRunning') };
-    if (!machine.agentAlive) return { endsAt: now + deliveryMs, result: silent('DeliveryTimeout') };
+    if (!machine.agentAlive || this.failedZones.has(machine.instance.zone))
+      return { endsAt: now + deliveryMs, result: silent('DeliveryTimeout') };
     const said = this.#options.agent(machine.instance.id, script);
     const result: CommandResult =
       said === null ? { outcome: 'timedOut', output: '' } : { outcome: 'exited', ...said };
@@ -298,7 +332,15 @@ export class SimulatedCloud implements Cloud {
 
   #move(machine: Machine, status: Instance['status']): void {
     machine.moves += 1;
-    machine.instance = { ...machine.instance, status };
+    this.#show(machine, { status });
+  }
+
+  /** From now on the cloud shows this of it; for a list that is late it keeps what was. */
+  #show(machine: Machine, change: Partial<Instance>): void {
+    const now = this.#options.clock.now();
+    const recent = machine.past.filter(({ until }) => until > now - longestLagMs);
+    machine.past = [...recent, { instance: machine.instance, until: now }];
+    machine.instance = { ...machine.instance, ...change };
   }
 
   #starting(machine: Machine): void {
@@ -308,7 +350,7 @@ export class SimulatedCloud implements Cloud {
 
   #boot(machine: Machine): void {
     this.#move(machine, 'Running');
-    machine.instance = { ...machine.instance, startedAt: toTheMinute(this.#options.clock.now()) };
+    this.#show(machine, { startedAt: toTheMinute(this.#options.clock.now()) });
     machine.boots += 1;
     machine.agentAlive = true;
     const first = machine.freshDisk;
@@ -319,7 +361,12 @@ export class SimulatedCloud implements Cloud {
 
   #delete(machine: Machine): void {
     this.#move(machine, 'Stopping');
-    this.#later(machine, takes.deleting, () => this.machines.delete(machine.instance.id));
+    this.#later(machine, takes.deleting, () => {
+      const now = this.#options.clock.now();
+      this.machines.delete(machine.instance.id);
+      this.#lingering = this.#lingering.filter(({ until }) => until > now - longestLagMs);
+      this.#lingering.push({ instance: machine.instance, bornAt: machine.bornAt, until: now });
+    });
   }
 
   /** Jittered; called off by whatever moves the instance before. */

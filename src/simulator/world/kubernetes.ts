@@ -8,6 +8,7 @@ import {
 } from '../../kubernetes/port.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { Misfortune } from './calls.ts';
 import {
   type Budget,
   type EventObject,
@@ -22,8 +23,13 @@ import {
 /** News are gathered this long before they are told, in ms: nodes, and heartbeats alone. As the port says. */
 const nodesWaitMs = 100;
 const beatsWaitMs = 1_000;
-/** One request, in ms. */
+/** One request, and one that is slow; how long no answer is waited for. In ms. */
 const requestMs = 20;
+const slowRequestMs = 3_000;
+const noAnswerMs = 10_000;
+/** Tries of one call and the first wait between them, doubled each time: as the adapter does it. */
+const tries = 4;
+const firstRetryMs = 500;
 /** A refused eviction is asked again, and a marked pod looked for again, after this long, in ms. */
 const evictAgainMs = 500;
 /** How long a watch that proves nothing is still believed, in ms. */
@@ -62,6 +68,7 @@ export class SimulatedKubernetes implements Kubernetes {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #telling: () => Telling;
+  readonly #misfortune: () => Misfortune | null;
   readonly #onAct: (act: NodeAct) => void;
   readonly #watches = new Set<Watch>();
   #uids = 0;
@@ -70,11 +77,14 @@ export class SimulatedKubernetes implements Kubernetes {
     readonly clock: Clock;
     readonly random: Random;
     readonly telling?: () => Telling;
+    /** Draws the fate of one request; null: it is served. */
+    readonly misfortune?: () => Misfortune | null;
     readonly onAct?: (act: NodeAct) => void;
   }) {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#telling = options.telling ?? (() => prompt);
+    this.#misfortune = options.misfortune ?? (() => null);
     this.#onAct = options.onAct ?? (() => {});
   }
 
@@ -91,39 +101,42 @@ export class SimulatedKubernetes implements Kubernetes {
   }
 
   async cordon(name: string, attempt?: string): Promise<void> {
-    await this.#request();
-    const node = this.nodes.get(name);
-    if (node === undefined)
-      throw new Failure({ kind: 'notFound', code: 'UnknownNode', message: `there is no node ${name}` });
-    if (node.cordonedBy !== null) return;
-    const mark = attempt ?? new Date(this.#clock.now()).toISOString();
-    this.put({
-      ...node,
-      cordonedBy: 'wdrip',
-      annotations: { ...node.annotations, [kubernetesNames.cordoned]: mark },
+    await this.#call(() => {
+      const node = this.nodes.get(name);
+      if (node === undefined)
+        throw new Failure({ kind: 'notFound', code: 'UnknownNode', message: `there is no node ${name}` });
+      if (node.cordonedBy !== null) return;
+      const mark = attempt ?? new Date(this.#clock.now()).toISOString();
+      this.put({
+        ...node,
+        cordonedBy: 'wdrip',
+        annotations: { ...node.annotations, [kubernetesNames.cordoned]: mark },
+      });
+      this.#onAct({ act: 'cordon', node: name });
     });
-    this.#onAct({ act: 'cordon', node: name });
   }
 
   async uncordon(name: string): Promise<void> {
-    await this.#request();
-    const node = this.nodes.get(name);
-    if (node?.annotations[kubernetesNames.cordoned] === undefined) return;
-    const cordonedBy = node.cordonedBy === 'wdrip' ? null : node.cordonedBy;
-    this.put({ ...node, cordonedBy, annotations: unmarked(node.annotations) });
-    this.#onAct({ act: 'uncordon', node: name });
+    await this.#call(() => {
+      const node = this.nodes.get(name);
+      if (node?.annotations[kubernetesNames.cordoned] === undefined) return;
+      const cordonedBy = node.cordonedBy === 'wdrip' ? null : node.cordonedBy;
+      this.put({ ...node, cordonedBy, annotations: unmarked(node.annotations) });
+      this.#onAct({ act: 'uncordon', node: name });
+    });
   }
 
   async annotate(name: string, annotations: Readonly<Record<string, string | null>>): Promise<void> {
-    await this.#request();
-    const node = this.nodes.get(name);
-    if (node === undefined) return;
-    const merged = Object.entries({ ...node.annotations, ...annotations });
-    this.put({
-      ...node,
-      annotations: Object.fromEntries(
-        merged.flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
-      ),
+    await this.#call(() => {
+      const node = this.nodes.get(name);
+      if (node === undefined) return;
+      const merged = Object.entries({ ...node.annotations, ...annotations });
+      this.put({
+        ...node,
+        annotations: Object.fromEntries(
+          merged.flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
+        ),
+      });
     });
   }
 
@@ -132,11 +145,12 @@ export class SimulatedKubernetes implements Kubernetes {
     options: { readonly deadlineMs: number; readonly unreachable: boolean; readonly signal: AbortSignal },
   ): Promise<DrainProgress> {
     const until = this.#clock.now() + options.deadlineMs;
-    await this.#request(options.signal);
-    this.#onAct({ act: 'drain', node: name });
-    const wanted = this.#podsOf(name).filter(
-      ({ kind, claim }) => kind === 'app' && !(options.unreachable && claim !== null),
-    );
+    const wanted = await this.#call(() => {
+      this.#onAct({ act: 'drain', node: name });
+      return this.#podsOf(name).filter(
+        ({ kind, claim }) => kind === 'app' && !(options.unreachable && claim !== null),
+      );
+    }, options.signal);
     const evicted = new Set<string>();
     for (;;) {
       options.signal.throwIfAborted();
@@ -157,18 +171,21 @@ export class SimulatedKubernetes implements Kubernetes {
   }
 
   async releasePods(name: string): Promise<number> {
-    await this.#request();
-    const pods = this.#podsOf(name);
-    for (const pod of pods) this.pods.delete(pod.name);
-    for (const [attachment, node] of this.attachments) if (node === name) this.attachments.delete(attachment);
-    this.#onAct({ act: 'releasePods', node: name });
-    return pods.length;
+    return this.#call(() => {
+      const pods = this.#podsOf(name);
+      for (const pod of pods) this.pods.delete(pod.name);
+      for (const [attachment, node] of this.attachments)
+        if (node === name) this.attachments.delete(attachment);
+      this.#onAct({ act: 'releasePods', node: name });
+      return pods.length;
+    });
   }
 
   async deleteNode(name: string): Promise<void> {
-    await this.#request();
-    this.remove(name);
-    this.#onAct({ act: 'deleteNode', node: name });
+    await this.#call(() => {
+      this.remove(name);
+      this.#onAct({ act: 'deleteNode', node: name });
+    });
   }
 
   async event(entry: {
@@ -178,27 +195,29 @@ export class SimulatedKubernetes implements Kubernetes {
     readonly message: string;
     readonly key: string;
   }): Promise<void> {
-    await this.#request();
-    const { key, ...event } = entry;
-    const count = (this.events.get(key)?.count ?? 0) + 1;
-    this.events.set(key, { ...event, message: event.message.slice(0, longestMessage), count });
+    await this.#call(() => {
+      const { key, ...event } = entry;
+      const count = (this.events.get(key)?.count ?? 0) + 1;
+      this.events.set(key, { ...event, message: event.message.slice(0, longestMessage), count });
+    });
   }
 
   async createBootstrapToken(options: {
     readonly ttlMs: number;
     readonly description: string;
   }): Promise<string> {
-    await this.#request();
     const id = this.#random.hex(tokenIdBytes);
     const secret = this.#random.hex(tokenSecretBytes);
-    this.tokens.set(id, {
-      'token-id': id,
-      'token-secret': secret,
-      description: options.description,
-      expiration: new Date(this.#clock.now() + options.ttlMs).toISOString(),
-      'usage-bootstrap-authentication': 'true',
-      'auth-extra-groups': 'system:bootstrappers:kubeadm:default-node-token',
-    });
+    await this.#call(() =>
+      this.tokens.set(id, {
+        'token-id': id,
+        'token-secret': secret,
+        description: options.description,
+        expiration: new Date(this.#clock.now() + options.ttlMs).toISOString(),
+        'usage-bootstrap-authentication': 'true',
+        'auth-extra-groups': 'system:bootstrappers:kubeadm:default-node-token',
+      }),
+    );
     return `${id}.${secret}`;
   }
 
@@ -260,14 +279,35 @@ export class SimulatedKubernetes implements Kubernetes {
     if (this.reachable) for (const watch of this.#watches) watch.soon(waitMs);
   }
 
-  async #request(signal?: AbortSignal): Promise<void> {
-    await sleep(this.#clock, requestMs, signal);
+  /** A call, asked again as the adapter does: every one of them does the same however often it is done. */
+  async #call<T>(act: () => T, signal?: AbortSignal): Promise<T> {
+    for (let attempt = 1, waitMs = firstRetryMs; ; attempt++, waitMs *= 2) {
+      try {
+        return await this.#request(act, signal);
+      } catch (caught) {
+        const again =
+          caught instanceof Failure && (caught.kind === 'retryable' || caught.kind === 'throttled');
+        if (!again || attempt === tries) throw caught;
+        await sleep(this.#clock, waitMs, signal);
+      }
+    }
+  }
+
+  async #request<T>(act: () => T, signal: AbortSignal | undefined): Promise<T> {
+    const fate = this.#misfortune();
+    await sleep(this.#clock, fate?.how === 'slow' ? slowRequestMs : requestMs, signal);
     if (!this.reachable)
       throw new Failure({
         kind: 'retryable',
         code: 'Unreachable',
         message: 'the simulated API can not be reached',
       });
+    if (fate === null || fate.how === 'slow') return act();
+    if (fate.how === 'throttled')
+      throw new Failure({ kind: 'throttled', code: 'TooManyRequests', message: 'the simulated API is busy' });
+    if (fate.afterEffect) act();
+    if (fate.how === 'lost') await sleep(this.#clock, noAnswerMs, signal);
+    throw new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'the simulated API gave no answer' });
   }
 
   #podsOf(node: string): readonly PodObject[] {

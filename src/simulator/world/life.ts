@@ -6,8 +6,11 @@ import type { SimulatedKubernetes } from './kubernetes.ts';
 import type { Machine } from './machine.ts';
 import { selects } from './objects.ts';
 
-/** What is wrong inside an instance, named after what helps. `blip`: it passes by itself; `unbootable`: only another instance does. */
-export type Ailment = 'blip' | 'kubelet' | 'reboot' | 'disk' | 'unbootable';
+/**
+ * What is wrong inside an instance, named after what helps. `blip`: it passes by itself; `unregistered`: its Node object was deleted, which a
+ * kubelet notices only when it starts; `unbootable`: only another instance helps.
+ */
+export type Ailment = 'blip' | 'unregistered' | 'kubelet' | 'reboot' | 'disk' | 'unbootable';
 
 /** How often everything that lives on the API looks, in ms: the node controller's own period. */
 export const lifeTickMs = 5_000;
@@ -15,6 +18,8 @@ export const lifeTickMs = 5_000;
 const beatEveryMs = 10_000;
 /** Without a heartbeat for this long the node controller calls the node Unknown, in ms: its default. */
 const graceMs = 50_000;
+/** One in so many pods has a volume. */
+const claimedEach = 3;
 /** From the boot to the kubelet's first word, in ms: on its old disk, and on an empty one. */
 const bootMs = 15_000;
 const firstBootMs = 45_000;
@@ -22,6 +27,10 @@ const firstBootMs = 45_000;
 /** Kubelets, the node controller, a scheduler and the disruption controller, all in one tick. */
 export class Life {
   readonly ailments = new Map<string, Ailment>();
+  /** By instance: until when the Node is said to be NotReady although it is well, in epoch ms. */
+  readonly lies = new Map<string, number>();
+  /** No disruption budget allows anything. */
+  budgetsBlocked = false;
   readonly #upAt = new Map<string, number>();
   readonly #cloud: SimulatedCloud;
   readonly #api: SimulatedKubernetes;
@@ -47,7 +56,7 @@ export class Life {
   /** The instance has booted: what a boot cures is cured. */
   booted(id: string, first: boolean): void {
     const ailment = this.ailments.get(id);
-    if (ailment === 'blip' || ailment === 'kubelet' || ailment === 'reboot' || (ailment === 'disk' && first))
+    if (ailment !== undefined && ailment !== 'unbootable' && (ailment !== 'disk' || first))
       this.ailments.delete(id);
     this.#upAt.set(id, this.#clock.now() + (first ? firstBootMs : bootMs));
   }
@@ -58,12 +67,17 @@ export class Life {
     if (script.includes('boot-id'))
       return { exitCode: 0, output: `boot-${id}-${this.#cloud.machines.get(id)?.boots ?? 0}\n` };
     if (script.includes('restart kubelet')) {
-      if (ailment === 'kubelet') this.ailments.delete(id);
-      return ailment === undefined || ailment === 'blip' || ailment === 'kubelet'
+      if (ailment === 'kubelet' || ailment === 'unregistered') this.ailments.delete(id);
+      return ailment === undefined ||
+        ailment === 'blip' ||
+        ailment === 'kubelet' ||
+        ailment === 'unregistered'
         ? { exitCode: 0, output: '' }
         : { exitCode: 1, output: 'Job for kubelet.service failed' };
     }
-    return ailment === undefined ? { exitCode: 0, output: 'active\n' } : { exitCode: 3, output: 'failed\n' };
+    return ailment === undefined || ailment === 'unregistered'
+      ? { exitCode: 0, output: 'active\n' }
+      : { exitCode: 3, output: 'failed\n' };
   }
 
   tick(): void {
@@ -79,9 +93,10 @@ export class Life {
     for (const name of this.#api.beats.keys()) this.#api.beats.set(name, this.#clock.now());
   }
 
-  isUp({ instance: { id, status } }: Machine): boolean {
+  isUp({ instance: { id, status, zone } }: Machine): boolean {
     return (
       status === 'Running' &&
+      !this.#cloud.failedZones.has(zone) &&
       !this.ailments.has(id) &&
       this.#clock.now() >= (this.#upAt.get(id) ?? Number.POSITIVE_INFINITY)
     );
@@ -93,7 +108,9 @@ export class Life {
     const name = nodeNameOf({ privateIp, id });
     const now = this.#clock.now();
     const node = this.#api.nodes.get(name) ?? this.#api.register(name, { slot: tags['wdrip.io/slot'] ?? '' });
-    if (node.ready !== 'True') this.#api.put({ ...node, ready: 'True', reason: 'KubeletReady' });
+    const lied = (this.lies.get(id) ?? 0) > now;
+    const [ready, reason] = lied ? (['False', 'LiedAbout'] as const) : (['True', 'KubeletReady'] as const);
+    if (node.ready !== ready) this.#api.put({ ...node, ready, reason });
     else if (now - (this.#api.beats.get(name) ?? 0) < beatEveryMs) return;
     this.#api.beat(name);
     for (const pod of this.#api.pods.values())
@@ -103,7 +120,7 @@ export class Life {
   #nodeController(): void {
     const now = this.#clock.now();
     for (const node of this.#api.nodes.values())
-      if (node.ready === 'True' && now - (this.#api.beats.get(node.name) ?? 0) >= graceMs)
+      if (node.ready !== 'Unknown' && now - (this.#api.beats.get(node.name) ?? 0) >= graceMs)
         this.#api.put({ ...node, ready: 'Unknown', reason: 'NodeStatusUnknown' });
     for (const pod of this.#api.pods.values())
       if (pod.node !== null && !this.#api.nodes.has(pod.node)) this.#api.pods.delete(pod.name);
@@ -124,7 +141,7 @@ export class Life {
           node: node.name,
           labels: { app: name },
           kind: 'app',
-          claim: null,
+          claim: index % claimedEach === 0 ? `data-${pod}` : null,
           deleting: false,
         });
       }
@@ -142,7 +159,7 @@ export class Life {
           pod.node !== null &&
           this.#api.nodes.get(pod.node)?.ready === 'True',
       );
-      budget.allowed = Math.max(0, well.length - (replicas - 1));
+      budget.allowed = this.budgetsBlocked ? 0 : Math.max(0, well.length - (replicas - 1));
     }
   }
 }

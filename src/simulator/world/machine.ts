@@ -14,6 +14,9 @@ export interface Machine {
   eventUntil: number;
   /** Counts the changes of state, so that a timer of an earlier one finds that it is late. */
   moves: number;
+  readonly bornAt: number;
+  /** What a list that is late still shows, oldest first: each until when it was true, in epoch ms. Short. */
+  past: readonly { readonly instance: Instance; readonly until: number }[];
 }
 
 /** A time as ECS tells it: to the minute, UTC. */

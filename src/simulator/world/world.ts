@@ -14,6 +14,10 @@ export interface WorldOptions {
   readonly zones: readonly string[];
   /** The fate of one request to the cloud; null: it is served. */
   readonly misfortune: () => Misfortune | null;
+  /** The same of one request to the Kubernetes API. Default: all are served. */
+  readonly apiMisfortune?: () => Misfortune | null;
+  /** How old the state is that a list of the cloud shows, in ms. Default: it is of now. */
+  readonly listLagMs?: () => number;
   /** What becomes of one telling of the watch. Default: it is told at once. */
   readonly telling?: () => Telling;
   /** What wdrip does to an instance, and to a Node. */
@@ -37,6 +41,7 @@ export class World {
       clock,
       random,
       misfortune: options.misfortune,
+      ...(options.listLagMs === undefined ? {} : { listLagMs: options.listLagMs }),
       agent: (id, script) => this.life.command(id, script),
       onEffect: options.onEffect,
       onBoot: (id, first) => this.life.booted(id, first),
@@ -45,6 +50,7 @@ export class World {
       clock,
       random,
       ...(options.telling === undefined ? {} : { telling: options.telling }),
+      ...(options.apiMisfortune === undefined ? {} : { misfortune: options.apiMisfortune }),
       onAct: options.onAct,
     });
     const workers = config.pools.reduce((sum, { replicas }) => sum + replicas, 0);
