@@ -1,42 +1,67 @@
 import { createHash } from 'node:crypto';
+import type { ActorEvent } from '../runtime/types.ts';
 
 /** Lines kept for a story around a violation; the digest is over all of them. */
-const keptLines = 200;
+const keptLines = 2_000;
+
+interface Line {
+  readonly at: number;
+  /** The slot that it concerns; null: everybody. */
+  readonly slot: string | null;
+  readonly text: string;
+}
 
 /** Everything that happened, in order: a digest of it all, and the newest of it to read. */
 export class History {
   readonly #digest = createHash('sha256');
   readonly #start: number;
-  readonly #lines: string[] = [];
+  #lines: Line[] = [];
   count = 0;
 
   constructor(startMs: number) {
     this.#start = startMs;
   }
 
-  add(at: number, text: string): void {
-    const line = `${this.#time(at)} ${text}`;
-    this.#digest.update(`${line}\n`);
+  /** `slot`: the slot that it concerns, null for everybody. `at` in epoch ms. */
+  add(at: number, slot: string | null, text: string): void {
+    this.#digest.update(`${at - this.#start} ${slot ?? ''} ${text}\n`);
     this.count += 1;
-    this.#lines.push(line);
-    if (this.#lines.length > keptLines) this.#lines.shift();
+    this.#lines.push({ at, slot, text });
+    // Half of it at once: a shift for each line would move them all each time.
+    if (this.#lines.length >= 2 * keptLines) this.#lines = this.#lines.slice(-keptLines);
   }
 
-  /** The newest lines. */
-  newest(count: number): readonly string[] {
-    return this.#lines.slice(-count);
+  /**
+   * The newest lines that concern these slots, or everybody, at most so many. Times are relative to `at`: `-0:03:20.500` is three minutes
+   * before it. No slots: the lines of all.
+   */
+  story(slots: ReadonlySet<string>, at: number, most: number): readonly string[] {
+    return this.#lines
+      .slice(-keptLines)
+      .filter(({ slot }) => slot === null || slots.size === 0 || slots.has(slot))
+      .slice(-most)
+      .map((line) => `${before(at - line.at)}  ${line.slot === null ? '' : `${line.slot}: `}${line.text}`);
   }
 
   /** Of all lines so far. Call it once, at the end. */
   digest(): string {
     return this.#digest.digest('hex');
   }
+}
 
-  /** Since the start, as `hh:mm:ss.mmm`. */
-  #time(at: number): string {
-    const ms = at - this.#start;
-    const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
-    const rest = String(ms % 1_000).padStart(3, '0');
-    return `${two(ms / 3_600_000)}:${two((ms / 60_000) % 60)}:${two((ms / 1_000) % 60)}.${rest}`;
-  }
+function before(ms: number): string {
+  const two = (value: number) => String(Math.floor(value) % 60).padStart(2, '0');
+  const hours = Math.floor(ms / 3_600_000);
+  const rest = String(ms % 1_000).padStart(3, '0');
+  return `${ms === 0 ? ' ' : '-'}${hours}:${two(ms / 60_000)}:${two(ms / 1_000)}.${rest}`;
+}
+
+/** An event of a machine, for people: XState names its own after the state that asked. */
+export function eventInWords({ type, error }: ActorEvent): string {
+  const [, kind, what] = /^xstate\.(after|done\.actor|error\.actor)\.([^.]+)/.exec(type) ?? [];
+  if (kind === 'after') return `the time of ${what} is over`;
+  if (kind === 'done.actor') return `${what} is done`;
+  if (kind !== 'error.actor') return type;
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
+  return `${what} failed${typeof code === 'string' ? ` with ${code}` : ''}`;
 }

@@ -50,7 +50,19 @@ export interface Ending {
 export interface Violation {
   readonly invariant: 2 | 3 | 4 | 5 | 6 | 8;
   readonly what: string;
+  /** The slots, nodes (by name) and instances that it is about: whose story is shown. Empty: everybody's. */
+  readonly concerns: readonly string[];
 }
+
+/** What each says, in a few words. */
+export const invariantNames: Readonly<Record<Violation['invariant'], string>> = {
+  2: 'no more repairs at once than the budgets allow',
+  3: 'nothing disruptive on a node that was Ready, or while blind',
+  4: 'an attempt takes effect at most once',
+  5: "only what carries the cluster's tag is touched, and no instance is leaked",
+  6: 'cordons of wdrip are lifted, and those of people stay',
+  8: 'every node is Ready again when the faults are over',
+};
 
 /** News reach an actor's decision within this time: one look, one commit. */
 export const newsTakeMs = 1_000;
@@ -65,20 +77,36 @@ export function withinBudgets(moment: Moment): readonly Violation[] {
       violations.push({
         invariant: 2,
         what: `${names(held)} of pool ${pool} hold permits, and ${limit} may`,
+        concerns: held.map(({ slot }) => slot),
       });
   }
   const masters = holders.filter(({ role }) => role === 'controlPlane');
-  if (masters.length > 1) violations.push({ invariant: 2, what: `${names(masters)} hold permits at once` });
+  if (masters.length > 1)
+    violations.push({
+      invariant: 2,
+      what: `${names(masters)} hold permits at once`,
+      concerns: masters.map(({ slot }) => slot),
+    });
   return violations;
 }
 
 /** 3. No disruptive action begins on a node that was Ready in the newest observation, or while blind. */
 export function onlyOnTheFailed({ slot, rung, readyForMs, blindForMs }: Beginning): readonly Violation[] {
   if (blindForMs !== null && blindForMs > newsTakeMs)
-    return [{ invariant: 3, what: `${rung} of ${slot} began ${blindForMs} ms after sight was lost` }];
+    return [
+      {
+        invariant: 3,
+        what: `${rung} of ${slot} began ${blindForMs} ms after sight was lost`,
+        concerns: [slot],
+      },
+    ];
   if (readyForMs !== null && readyForMs > newsTakeMs)
     return [
-      { invariant: 3, what: `${rung} of ${slot} began although it had been seen Ready for ${readyForMs} ms` },
+      {
+        invariant: 3,
+        what: `${rung} of ${slot} began although it had been seen Ready for ${readyForMs} ms`,
+        concerns: [slot],
+      },
     ];
   return [];
 }
@@ -86,20 +114,30 @@ export function onlyOnTheFailed({ slot, rung, readyForMs, blindForMs }: Beginnin
 /** 4. A destructive attempt takes effect at most once. */
 export function atMostOnce({ call, instance, times }: Deed): readonly Violation[] {
   return times > 1
-    ? [{ invariant: 4, what: `${call} of ${instance} took effect ${times} times for one attempt` }]
+    ? [
+        {
+          invariant: 4,
+          what: `${call} of ${instance} took effect ${times} times for one attempt`,
+          concerns: [instance],
+        },
+      ]
     : [];
 }
 
 /** 5. Nothing outside the cluster's tag is touched. */
 export function onlyOurs({ call, instance, ours }: Deed): readonly Violation[] {
-  return ours ? [] : [{ invariant: 5, what: `${call} of ${instance}, which is not this cluster's` }];
+  return ours
+    ? []
+    : [{ invariant: 5, what: `${call} of ${instance}, which is not this cluster's`, concerns: [instance] }];
 }
 
 /** 5. No instance is leaked: those that exist are those that the pools want. */
 export function nothingLeaked({ slots, instances }: Ending): readonly Violation[] {
   return slots.flatMap((slot): readonly Violation[] => {
     const count = instances.filter((each) => each === slot).length;
-    return count === 1 ? [] : [{ invariant: 5, what: `slot ${slot} has ${count} instances` }];
+    return count === 1
+      ? []
+      : [{ invariant: 5, what: `slot ${slot} has ${count} instances`, concerns: [slot] }];
   });
 }
 
@@ -109,18 +147,30 @@ export function cordonsAsTheyShould({ nodes, personCordons }: Moment): readonly 
     ...nodes
       .filter(({ state, cordonedByWdrip }) => state === 'healthy' && cordonedByWdrip)
       .map(
-        ({ slot }): Violation => ({ invariant: 6, what: `${slot} is healthy and still cordoned by wdrip` }),
+        ({ slot }): Violation => ({
+          invariant: 6,
+          what: `${slot} is healthy and still cordoned by wdrip`,
+          concerns: [slot],
+        }),
       ),
     ...personCordons
       .filter(({ by }) => by !== 'person')
-      .map(({ node }): Violation => ({ invariant: 6, what: `a person's cordon of ${node} is gone` })),
+      .map(
+        ({ node }): Violation => ({
+          invariant: 6,
+          what: `a person's cordon of ${node} is gone`,
+          concerns: [node],
+        }),
+      ),
   ];
 }
 
 /** 8. When the faults stop, every node is Ready within a bound. */
 export function allHealed({ slots, healthy }: Ending): readonly Violation[] {
   const ill = slots.filter((slot) => !healthy.includes(slot));
-  return ill.length === 0 ? [] : [{ invariant: 8, what: `not healthy in time: ${ill.join(', ')}` }];
+  return ill.length === 0
+    ? []
+    : [{ invariant: 8, what: `not healthy in time: ${ill.join(', ')}`, concerns: ill }];
 }
 
 function names(nodes: readonly NodeMoment[]): string {

@@ -1,56 +1,93 @@
 import type { FaultKind, Swarm } from './faults.ts';
 import type { Violation } from './invariants.ts';
+import type { SimulationOptions } from './simulation.ts';
+import { type CountedTimes, Times } from './times.ts';
 
-/** One fault that took a node away, until its node was up again. */
-export interface Repair {
+/** How long it took until nodes were up again after a fault had taken them away. */
+export interface RepairTimes {
   readonly fault: FaultKind;
   /** The dearest rung that began meanwhile, or `none`. */
   readonly rung: string;
-  readonly ms: number;
+  readonly times: CountedTimes;
 }
 
+/** Counted by a name. */
+export type Counts = Readonly<Record<string, number>>;
+
+/** What became of one run, as plain data whose size does not grow with the simulated time. */
 export interface SimulationResult {
-  readonly seed: number;
-  readonly options: {
-    readonly nodes: number;
-    readonly hours: number;
-    readonly zones: number;
-    readonly masters?: number;
-    readonly only?: readonly number[];
-    readonly faults?: readonly FaultKind[];
-  };
+  readonly options: SimulationOptions;
   readonly simulatedMs: number;
   readonly swarm: Swarm;
   readonly violation: Violation | null;
-  /** What led to the violation, newest last. Empty without one. */
+  /** What led to the violation, newest last, with times relative to it. Empty without one. */
   readonly story: readonly string[];
   readonly events: number;
   /** SHA-256 of the whole history. */
   readonly digest: string;
-  /** Share of the nodes' time in which they were up, 0 to 1. */
-  readonly availability: number;
-  readonly repairs: readonly Repair[];
-  readonly actions: Readonly<Record<string, number>>;
-  readonly checks: number;
+  /** Of the nodes' time together: how much of it they were up, and all of it, in ms. */
+  readonly upMs: number;
+  readonly nodesMs: number;
+  readonly repairs: readonly RepairTimes[];
+  /** The changes that took effect on instances, by call. */
+  readonly actions: Counts;
+  /** How often each invariant was looked at, by its number. */
+  readonly checks: Counts;
+  /** The faults that were inflicted, by kind; how many were drawn, and when the last one struck, in ms since the calm start. */
+  readonly faults: Counts;
+  readonly faultsDrawn: number;
+  readonly lastFaultMs: number;
+  /** The supervisor's deaths that it was started again after. */
+  readonly crashes: number;
+  /** Permits to take a node away: how long they were held together, and how long the budgets would have allowed, in ms. */
+  readonly permitMs: number;
+  readonly budgetMs: number;
 }
 
 const rungOrder = ['none', 'restartingKubelet', 'rebooting', 'resetting', 'replacing'];
 
-/** Gathers what the report tells. */
+/** What the simulation alone knows of its end. */
+type Ending = Pick<
+  SimulationResult,
+  'options' | 'simulatedMs' | 'swarm' | 'violation' | 'story' | 'events' | 'digest' | 'faultsDrawn'
+>;
+
+/** Gathers what the report tells. Times are epoch ms, but where they are said to be spans. */
 export class Outcome {
   readonly #nodes: number;
+  readonly #calmUntil: number;
+  /** How many permits the budgets of all pools allow together. */
+  readonly #budget: number;
+  /** By slot: the fault that took its node away and has not been made good. */
   readonly #open = new Map<
     string,
     { readonly fault: FaultKind; readonly at: number; rung: string; down: boolean }
   >();
-  readonly #repairs: Repair[] = [];
+  readonly #repairs = new Map<
+    string,
+    { readonly fault: FaultKind; readonly rung: string; readonly times: Times }
+  >();
   readonly #actions = new Map<string, number>();
+  readonly #checks = new Map<string, number>();
+  readonly #faults = new Map<string, number>();
+  readonly #permits = new Set<string>();
+  #crashes = 0;
+  #lastFaultMs = 0;
   #upMs = 0;
-  #allMs = 0;
-  #checks = 0;
+  #nodesMs = 0;
+  #permitMs = 0;
+  #budgetMs = 0;
 
-  constructor(nodes: number) {
-    this.#nodes = nodes;
+  constructor(options: { readonly nodes: number; readonly calmUntil: number; readonly budget: number }) {
+    this.#nodes = options.nodes;
+    this.#calmUntil = options.calmUntil;
+    this.#budget = options.budget;
+  }
+
+  /** A fault is inflicted, on whatever. */
+  inflicted(kind: FaultKind, at: number): void {
+    count(this.#faults, kind);
+    this.#lastFaultMs = at - this.#calmUntil;
   }
 
   /** A fault took the slot's node away. A second one while the first lasts belongs to the first. */
@@ -58,40 +95,74 @@ export class Outcome {
     if (slot !== '' && !this.#open.has(slot)) this.#open.set(slot, { fault, at, rung: 'none', down: false });
   }
 
-  moved(slot: string, state: string, _at: number): void {
+  moved(slot: string, state: string): void {
     const open = this.#open.get(slot);
     const rung = /^repairing\.(\w+)\.acting$/.exec(state)?.[1];
     if (open && rung && rungOrder.indexOf(rung) > rungOrder.indexOf(open.rung)) open.rung = rung;
   }
 
-  acted(call: string): void {
-    this.#actions.set(call, (this.#actions.get(call) ?? 0) + 1);
+  /** Whether the slot's actor holds a permit now. */
+  permit(slot: string, held: boolean): void {
+    if (held) this.#permits.add(slot);
+    else this.#permits.delete(slot);
   }
 
-  checked(): void {
-    this.#checks += 1;
+  acted(call: string): void {
+    count(this.#actions, call);
+  }
+
+  checked(invariant: string): void {
+    count(this.#checks, invariant);
+  }
+
+  crashed(): void {
+    this.#crashes += 1;
   }
 
   /** Which slots are up, looked at every `tickMs`. */
   observe(now: number, up: ReadonlySet<string>, tickMs: number): void {
     this.#upMs += up.size * tickMs;
-    this.#allMs += this.#nodes * tickMs;
+    this.#nodesMs += this.#nodes * tickMs;
+    this.#permitMs += this.#permits.size * tickMs;
+    this.#budgetMs += this.#budget * tickMs;
     for (const [slot, open] of this.#open) {
       if (!up.has(slot)) open.down = true;
       else if (open.down) {
-        this.#repairs.push({ fault: open.fault, rung: open.rung, ms: now - open.at });
+        this.#repaired(open.fault, open.rung, now - open.at);
         this.#open.delete(slot);
       }
     }
   }
 
-  result(rest: Omit<SimulationResult, 'availability' | 'repairs' | 'actions' | 'checks'>): SimulationResult {
+  result(ending: Ending): SimulationResult {
     return {
-      ...rest,
-      availability: this.#allMs === 0 ? 1 : this.#upMs / this.#allMs,
-      repairs: this.#repairs,
-      actions: Object.fromEntries([...this.#actions].sort(([a], [b]) => (a < b ? -1 : 1))),
-      checks: this.#checks,
+      ...ending,
+      upMs: this.#upMs,
+      nodesMs: this.#nodesMs,
+      repairs: [...this.#repairs.values()].map(({ times, ...rest }) => ({ ...rest, times: times.data() })),
+      actions: sorted(this.#actions),
+      checks: sorted(this.#checks),
+      faults: sorted(this.#faults),
+      lastFaultMs: this.#lastFaultMs,
+      crashes: this.#crashes,
+      permitMs: this.#permitMs,
+      budgetMs: this.#budgetMs,
     };
   }
+
+  #repaired(fault: FaultKind, rung: string, ms: number): void {
+    const key = `${fault} ${rung}`;
+    const group = this.#repairs.get(key) ?? { fault, rung, times: new Times() };
+    group.times.add(ms);
+    this.#repairs.set(key, group);
+  }
+}
+
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+/** In the order of the names' UTF-16 units, which no language setting changes. */
+function sorted(counts: ReadonlyMap<string, number>): Counts {
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,102 +1,205 @@
-import type { SimulationResult } from './outcome.ts';
+import type { FaultKind } from './faults.ts';
+import type { Counts, SimulationResult } from './outcome.ts';
+import type { Shortest } from './shortest.ts';
+import type { SimulationOptions } from './simulation.ts';
+import { Times } from './times.ts';
 
-/** Runs together, as plain data. Times in ms. */
+/** Runs together, as plain data: what `wdrip simulate --json` prints. Times in ms, shares 0 to 1. */
 export interface Report {
+  /** How many seeds were run to their end. */
   readonly seeds: number;
   readonly simulatedHours: number;
   readonly nodeHours: number;
+  /** Share of the nodes' time in which they were up. */
   readonly availability: number;
-  /** Time to repair, by fault and the dearest rung that began meanwhile. */
+  /** The run with the lowest availability. */
+  readonly worst: { readonly seed: number; readonly availability: number } | null;
+  /** The faults that were inflicted, by kind. */
+  readonly faults: Counts;
+  /** Time until a node that a fault had taken away was up again, by fault and the dearest rung that began meanwhile. */
   readonly repairs: readonly {
-    readonly fault: string;
+    readonly fault: FaultKind;
     readonly rung: string;
     readonly count: number;
     readonly medianMs: number;
+    /** 19 of 20 were not longer. */
+    readonly p95Ms: number;
     readonly longestMs: number;
+    /** The seed with the longest. */
+    readonly longestSeed: number;
   }[];
-  readonly actions: Readonly<Record<string, number>>;
-  /** How often an invariant was looked at. */
-  readonly checks: number;
-  readonly violations: readonly {
-    readonly seed: number;
-    readonly invariant: number;
-    readonly what: string;
-    readonly story: readonly string[];
-    readonly replay: string;
-  }[];
+  /** The changes that took effect on instances, by call. */
+  readonly actions: Counts;
+  /** How often the supervisor died and was started again. */
+  readonly crashes: number;
+  /** Of the time for which the pools' budgets allow nodes to be away for repair: the share that was used. */
+  readonly budgetUsed: number;
+  /** How often each invariant was looked at, by its number. */
+  readonly checks: Counts;
+  /** Runs that broke an invariant, or could not be carried out to their end: all of them, and by invariant. */
+  readonly failed: number;
+  readonly failedBy: Counts;
+  /** The first of them, in the order of their seeds. */
+  readonly failures: readonly FailedRun[];
 }
 
-/** The command that runs exactly this history again. */
-export function replayCommand({ seed, options }: SimulationResult): string {
-  const { nodes, hours, zones, faults } = options;
-  const mix = faults === undefined ? '' : ` --faults ${faults.join(',')}`;
-  return `wdrip simulate --seed ${seed} --nodes ${nodes} --hours ${hours} --zones ${zones}${mix}`;
+/** A run that broke an invariant, or (`invariant` null) a defect that ended it. */
+export interface FailedRun {
+  readonly seed: number;
+  readonly invariant: number | null;
+  readonly what: string;
+  /** The options that show it, and the story that they tell: the shortest that were found. */
+  readonly options: SimulationOptions;
+  readonly story: readonly string[];
+  /** How it was made shorter, if that was tried. */
+  readonly shortest: {
+    readonly faults: number;
+    readonly ofFaults: number;
+    readonly runs: number;
+  } | null;
 }
 
-export function reportOf(results: readonly SimulationResult[]): Report {
-  const groups = new Map<string, { fault: string; rung: string; times: number[] }>();
-  const actions = new Map<string, number>();
-  for (const result of results) {
-    for (const { fault, rung, ms } of result.repairs) {
-      const group = groups.get(`${fault} ${rung}`) ?? { fault, rung, times: [] };
-      group.times.push(ms);
-      groups.set(`${fault} ${rung}`, group);
-    }
-    for (const [call, count] of Object.entries(result.actions))
-      actions.set(call, (actions.get(call) ?? 0) + count);
-  }
-  const sum = (of: (result: SimulationResult) => number) =>
-    results.reduce((total, each) => total + of(each), 0);
-  const hours = (result: SimulationResult) => result.simulatedMs / 3_600_000;
-  const nodeHours = sum((result) => hours(result) * result.options.nodes);
-  return {
-    seeds: results.length,
-    simulatedHours: sum(hours),
-    nodeHours,
-    availability:
-      nodeHours === 0
-        ? 1
-        : sum((result) => result.availability * hours(result) * result.options.nodes) / nodeHours,
-    repairs: [...groups.values()]
-      .map(({ fault, rung, times }) => {
-        times.sort((a, b) => a - b);
-        const medianMs = times[Math.floor(times.length / 2)] ?? 0;
-        return { fault, rung, count: times.length, medianMs, longestMs: times.at(-1) ?? 0 };
-      })
-      .sort((a, b) => a.fault.localeCompare(b.fault, 'en') || a.medianMs - b.medianMs),
-    actions: Object.fromEntries([...actions].sort(([a], [b]) => (a < b ? -1 : 1))),
-    checks: sum(({ checks }) => checks),
-    violations: results.flatMap((result) =>
-      result.violation === null
-        ? []
-        : [{ seed: result.seed, ...result.violation, story: result.story, replay: replayCommand(result) }],
-    ),
+/** Failed runs that are kept with their stories. Of the others there are only counts: memory must not grow with the seeds. */
+const mostKept = 20;
+
+const ladder = ['none', 'restartingKubelet', 'rebooting', 'resetting', 'replacing'];
+
+interface RepairGroup {
+  readonly fault: FaultKind;
+  readonly rung: string;
+  readonly times: Times;
+  longestSeed: number;
+  longestMs: number;
+}
+
+/** Folds one run after the other, in the order of their seeds, into a report, in a room that does not grow with their number. */
+export class Totals {
+  readonly #repairs = new Map<string, RepairGroup>();
+  readonly #counts = {
+    faults: new Map<string, number>(),
+    actions: new Map<string, number>(),
+    checks: new Map<string, number>(),
+    failedBy: new Map<string, number>(),
   };
+  readonly #failures: FailedRun[] = [];
+  #worst: Report['worst'] = null;
+  #seeds = 0;
+  #simulatedMs = 0;
+  #upMs = 0;
+  #nodesMs = 0;
+  #nodeHours = 0;
+  #crashes = 0;
+  #permitMs = 0;
+  #budgetMs = 0;
+  #failed = 0;
+
+  add(result: SimulationResult): void {
+    const seed = result.options.seed;
+    this.#seeds += 1;
+    this.#simulatedMs += result.simulatedMs;
+    this.#nodeHours += (result.simulatedMs / 3_600_000) * result.options.nodes;
+    this.#upMs += result.upMs;
+    this.#nodesMs += result.nodesMs;
+    this.#crashes += result.crashes;
+    this.#permitMs += result.permitMs;
+    this.#budgetMs += result.budgetMs;
+    const availability = share(result.upMs, result.nodesMs, 1);
+    if (this.#worst === null || availability < this.#worst.availability) this.#worst = { seed, availability };
+    for (const each of ['faults', 'actions', 'checks'] as const) merge(this.#counts[each], result[each]);
+    for (const { fault, rung, times } of result.repairs) {
+      const key = `${fault} ${rung}`;
+      const group = this.#repairs.get(key) ?? {
+        fault,
+        rung,
+        times: new Times(),
+        longestSeed: seed,
+        longestMs: 0,
+      };
+      group.times.merge(times);
+      if (times.longestMs > group.longestMs) [group.longestMs, group.longestSeed] = [times.longestMs, seed];
+      this.#repairs.set(key, group);
+    }
+    const { violation, options, story } = result;
+    if (violation !== null) this.#fail({ ...violation, seed, options, story, shortest: null });
+  }
+
+  /** A run that threw: the simulator or the supervisor failed where it must not. */
+  addDefect(options: SimulationOptions, why: string): void {
+    this.#seeds += 1;
+    this.#fail({ seed: options.seed, invariant: null, what: why, options, story: [], shortest: null });
+  }
+
+  get seeds(): number {
+    return this.#seeds;
+  }
+
+  get failed(): number {
+    return this.#failed;
+  }
+
+  /** The first failed run of each invariant: those that are worth a search for their shortest prefix. */
+  telling(): readonly FailedRun[] {
+    const seen = new Set<number | null>();
+    return this.#failures.filter(({ invariant }) => !seen.has(invariant) && seen.add(invariant));
+  }
+
+  /** A shorter history that shows the same takes the place of the one that was found. */
+  shorten(failure: FailedRun, { result, faults, ofFaults, runs }: Shortest): void {
+    const index = this.#failures.indexOf(failure);
+    if (index < 0 || result.violation === null) return;
+    const { what } = result.violation;
+    const { options, story } = result;
+    this.#failures[index] = { ...failure, what, options, story, shortest: { faults, ofFaults, runs } };
+  }
+
+  report(): Report {
+    return {
+      seeds: this.#seeds,
+      simulatedHours: this.#simulatedMs / 3_600_000,
+      nodeHours: this.#nodeHours,
+      availability: share(this.#upMs, this.#nodesMs, 1),
+      worst: this.#worst,
+      faults: sorted(this.#counts.faults),
+      repairs: [...this.#repairs.values()].sort(byFaultAndRung).map(({ times, ...group }) => ({
+        fault: group.fault,
+        rung: group.rung,
+        count: times.data().count,
+        medianMs: times.quantile(0.5),
+        p95Ms: times.quantile(0.95),
+        longestMs: group.longestMs,
+        longestSeed: group.longestSeed,
+      })),
+      actions: sorted(this.#counts.actions),
+      crashes: this.#crashes,
+      budgetUsed: share(this.#permitMs, this.#budgetMs, 0),
+      checks: sorted(this.#counts.checks),
+      failed: this.#failed,
+      failedBy: sorted(this.#counts.failedBy),
+      failures: this.#failures,
+    };
+  }
+
+  #fail({ seed, invariant, what, options, story, shortest }: FailedRun): void {
+    this.#failed += 1;
+    merge(this.#counts.failedBy, { [invariant ?? 'defect']: 1 });
+    if (this.#failures.length < mostKept)
+      this.#failures.push({ seed, invariant, what, options, story, shortest });
+  }
 }
 
-/** For people. */
-export function reportText(report: Report): string {
-  const seconds = (ms: number) => `${Math.round(ms / 1_000)} s`;
-  const lines = [
-    `${report.seeds} seeds, ${report.simulatedHours.toFixed(1)} hours, ${Math.round(report.nodeHours)} node-hours`,
-    `availability of the nodes: ${(report.availability * 100).toFixed(3)} %`,
-    '',
-    'fault              dearest rung       times    median   longest',
-    ...report.repairs.map(
-      ({ fault, rung, count, medianMs, longestMs }) =>
-        `${fault.padEnd(18)} ${rung.padEnd(18)} ${String(count).padStart(5)} ${seconds(medianMs).padStart(9)} ${seconds(longestMs).padStart(9)}`,
-    ),
-    '',
-    `what wdrip did: ${Object.entries(report.actions)
-      .map(([call, count]) => `${call} ${count}`)
-      .join(', ')}`,
-    `invariants looked at: ${report.checks} times, violations: ${report.violations.length}`,
-    ...report.violations.flatMap(({ seed, invariant, what, story, replay }) => [
-      '',
-      `seed ${seed} breaks invariant ${invariant}: ${what}`,
-      ...story.map((line) => `  ${line}`),
-      `run it again: ${replay}`,
-    ]),
-  ];
-  return `${lines.join('\n')}\n`;
+function byFaultAndRung(a: RepairGroup, b: RepairGroup): number {
+  if (a.fault !== b.fault) return a.fault < b.fault ? -1 : 1;
+  return ladder.indexOf(a.rung) - ladder.indexOf(b.rung);
+}
+
+function merge(into: Map<string, number>, counts: Counts): void {
+  for (const [name, count] of Object.entries(counts)) into.set(name, (into.get(name) ?? 0) + count);
+}
+
+function sorted(counts: ReadonlyMap<string, number>): Counts {
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function share(part: number, whole: number, ofNothing: number): number {
+  return whole === 0 ? ofNothing : part / whole;
 }

@@ -4,12 +4,12 @@ import { type Random, seededRandom } from '../runtime/random.ts';
 import type { Transition } from '../runtime/types.ts';
 import { createVirtualClock, type VirtualClock } from '../runtime/virtual-clock.ts';
 import { createMemoryStore } from '../store/memory.ts';
-import type { SupervisorConfig } from '../supervisor/config.ts';
-import { statePath } from '../supervisor/fleet.ts';
+import { maxUnavailable, type SupervisorConfig } from '../supervisor/config.ts';
+import { nodeActor, statePath } from '../supervisor/fleet.ts';
 import { simulatedConfig } from './config.ts';
 import { Disturbances } from './disturbances.ts';
 import { drawGap, drawSwarm, type FaultKind, faultKinds, pick, type Swarm } from './faults.ts';
-import { History } from './history.ts';
+import { eventInWords, History } from './history.ts';
 import {
   allHealed,
   atMostOnce,
@@ -52,7 +52,7 @@ const healEachMs = 2_400_000;
 /** A killed supervisor is started again within this, in ms. */
 const restartWithinMs = 30_000;
 /** Of this many newest lines is the story of a violation. */
-const storyLines = 60;
+const storyLines = 120;
 /** More steps at one time than this is a loop that never lets time pass: a defect. */
 const mostStepsAtOnce = 100_000;
 
@@ -90,6 +90,8 @@ class Simulation {
   #crashed = false;
   #lives = 0;
   #strikes = 0;
+  /** The supervisor itself failed where it must not. */
+  #defect: Error | null = null;
   #violation: Violation | null = null;
 
   constructor(options: SimulationOptions) {
@@ -101,7 +103,11 @@ class Simulation {
     this.#config = simulatedConfig(options.nodes, this.#zones);
     this.#swarm = drawSwarm(this.#random.faults, options.faults ?? faultKinds);
     this.#disturbances = new Disturbances(this.#clock, this.#random.requests);
-    this.#outcome = new Outcome(options.nodes);
+    this.#outcome = new Outcome({
+      nodes: options.nodes,
+      calmUntil: startMs + calmMs,
+      budget: this.#config.pools.reduce((sum, pool) => sum + maxUnavailable(pool), 0),
+    });
     this.#world = new World({
       clock: this.#clock,
       random: this.#random.world,
@@ -110,7 +116,7 @@ class Simulation {
       misfortune: () => this.#disturbances.misfortune(),
       telling: () => this.#disturbances.telling(),
       onEffect: (effect) => this.#onEffect(effect),
-      onAct: ({ act, node }) => this.#note(`wdrip: ${act} ${node}`),
+      onAct: ({ act, node }) => this.#note(`${act} of ${node}`, this.#slotOf(node)),
     });
     this.#striker = new Striker({
       clock: this.#clock,
@@ -153,25 +159,42 @@ class Simulation {
       this.#afterStep();
       steps = this.#clock.now() === last ? steps + 1 : 0;
       last = this.#clock.now();
-      if (steps > mostStepsAtOnce) throw new Error(`time stands still at ${last} with seed ${seed}`);
+      if (this.#defect !== null) throw this.#defect;
+      if (steps > mostStepsAtOnce) throw new Error(`time stands still at ${last}`);
     }
-    if (this.#violation === null)
-      this.#check([...allHealed(this.#ending()), ...nothingLeaked(this.#ending())]);
+    if (this.#violation === null) {
+      this.#judge(8, allHealed(this.#ending()));
+      this.#judge(5, nothingLeaked(this.#ending()));
+    }
     this.#life?.kill();
     return this.#outcome.result({
-      seed,
       options: this.#options,
       simulatedMs: this.#clock.now() - startMs,
       swarm: this.#swarm,
       violation: this.#violation,
-      story: this.#violation === null ? [] : this.#history.newest(storyLines),
+      story: this.#violation === null ? [] : this.#story(this.#violation),
       events: this.#history.count,
       digest: this.#history.digest(),
+      faultsDrawn: this.#strikes,
     });
   }
 
-  #note(text: string): void {
-    this.#history.add(this.#clock.now(), text);
+  #note(text: string, slot: string | null = null): void {
+    this.#history.add(this.#clock.now(), slot, text);
+  }
+
+  #story({ concerns }: Violation): readonly string[] {
+    return this.#history.story(
+      new Set(concerns.map((name) => this.#slotOf(name))),
+      this.#clock.now(),
+      storyLines,
+    );
+  }
+
+  /** The slot of an instance or a node that is there, by its name; else the name: it is a slot's, or of what is not ours. */
+  #slotOf(name: string): string {
+    const machine = this.#world.cloud.machines.get(name);
+    return machine?.instance.tags[cloudTags.slot] ?? this.#world.api.nodes.get(name)?.labels.slot ?? name;
   }
 
   #startLife(): void {
@@ -192,7 +215,7 @@ class Simulation {
         this.#crashed = true;
       },
       onDefect: (why) => {
-        throw new Error(`the supervisor could not start with seed ${this.#options.seed}: ${why}`);
+        this.#defect = new Error(`the supervisor could not start: ${why}`);
       },
     });
   }
@@ -200,6 +223,7 @@ class Simulation {
   #kill(): void {
     if (this.#life === null) return;
     this.#note('supervisor is killed');
+    this.#outcome.crashed();
     this.#life.kill();
     this.#life = null;
     this.#clock.after(Math.ceil(this.#random.life.next() * restartWithinMs), () => this.#startLife());
@@ -227,8 +251,10 @@ class Simulation {
     const { only } = this.#options;
     const kind = pick(this.#random.faults, this.#swarm.kinds);
     const random = seededRandom(Math.floor(this.#random.faults.next() * 2 ** 32));
-    if (kind !== undefined && (only === undefined || only.includes(this.#strikes)))
-      this.#striker.inflict(kind, random);
+    if (kind !== undefined && (only === undefined || only.includes(this.#strikes))) {
+      this.#outcome.inflicted(kind, this.#clock.now());
+      this.#striker.inflict(this.#strikes, kind, random);
+    }
     this.#clock.after(drawGap(this.#random.faults, this.#swarm.meanGapMs), () => this.#strike(until));
   }
 
@@ -240,8 +266,8 @@ class Simulation {
   #onEffect({ call, id }: CloudEffect): void {
     const instance = this.#world.cloud.machines.get(id)?.instance;
     this.#outcome.acted(call);
-    this.#note(`wdrip: ${call} ${id}`);
     const slot = instance?.tags[cloudTags.slot] ?? '';
+    this.#note(`${call} of ${id} takes effect`, slot);
     const attempt = this.#attempts.get(slot);
     const counted = call !== 'runCommand' && call !== 'setUserData' && call !== 'stop' && call !== 'start';
     const key = `${attempt} ${call}`;
@@ -253,21 +279,27 @@ class Simulation {
       ours: instance?.tags[cloudTags.cluster] === this.#config.cluster,
       times,
     };
-    this.#check([...atMostOnce(deed), ...onlyOurs(deed)]);
+    this.#judge(4, atMostOnce(deed));
+    this.#judge(5, onlyOurs(deed));
   }
 
   #onTransition(transition: Transition): void {
-    const { before, after, event, at } = transition;
+    const { before, after, event } = transition;
     const [from, to] = [
       before === null ? '' : statePath(before.snapshot.value),
       statePath(after.snapshot.value),
     ];
+    const slot = after.machine === 'node' ? after.id.slice('node/'.length) : null;
     for (const { attempt, src } of after.effects)
-      if (src !== 'requestPermit' && src !== 'reportTrouble')
-        this.#attempts.set(after.id.slice('node/'.length), attempt);
+      if (slot !== null && src !== 'requestPermit' && src !== 'reportTrouble')
+        this.#attempts.set(slot, attempt);
+    if (slot !== null) this.#outcome.permit(slot, nodeActor(after).context.permit !== null);
     if (from === to) return;
-    this.#note(`${after.id}: ${event.type} ${from} -> ${to}`);
-    this.#outcome.moved(after.id.slice('node/'.length), to, at);
+    this.#note(
+      `${slot === null ? `${after.id}: ` : ''}${from || 'nothing'} → ${to} (${eventInWords(event)})`,
+      slot,
+    );
+    if (slot !== null) this.#outcome.moved(slot, to);
     if (this.#life !== null && after.machine === 'node') {
       const beginning = beginningOf(
         this.#life,
@@ -276,7 +308,7 @@ class Simulation {
         this.#clock.now(),
         this.#config.supervisor.leaseSilentMs,
       );
-      if (beginning !== null) this.#check(onlyOnTheFailed(beginning));
+      if (beginning !== null) this.#judge(3, onlyOnTheFailed(beginning));
     }
   }
 
@@ -290,11 +322,13 @@ class Simulation {
       this.#personCordons,
       this.#clock.now(),
     );
-    this.#check([...withinBudgets(moment), ...cordonsAsTheyShould(moment)]);
+    this.#judge(2, withinBudgets(moment));
+    this.#judge(6, cordonsAsTheyShould(moment));
   }
 
-  #check(violations: readonly Violation[]): void {
-    this.#outcome.checked();
+  /** An invariant, by its number, has been looked at. The first violation ends the run. */
+  #judge(invariant: Violation['invariant'], violations: readonly Violation[]): void {
+    this.#outcome.checked(String(invariant));
     const [first] = violations;
     if (first === undefined || this.#violation !== null) return;
     this.#violation = first;

@@ -40,17 +40,17 @@ export class Striker {
   }
 
   /**
-   * One fault, now, on something that its own source picks: a fault that is left out takes no draw from another one (`only` in
+   * The fault with this number, now, on something that its own source picks: one that is left out takes no draw from another (`only` in
    * `SimulationOptions`).
    */
-  inflict(kind: FaultKind, random: Random): void {
+  inflict(number: number, kind: FaultKind, random: Random): void {
     const ours = [...this.#parts.world.cloud.machines.values()].filter(
       ({ instance }) => instance.tags[cloudTags.cluster] === this.#parts.cluster,
     );
     const machine = pick(random, ours);
-    this.#parts.note(
-      `fault: ${kind} ${machine && strikesInstance(kind) ? machine.instance.id : ''}`.trimEnd(),
-    );
+    const struck = machine && strikesInstance(kind) ? machine.instance : null;
+    const where = struck === null ? '' : ` strikes ${struck.tags[cloudTags.slot]} (${struck.id})`;
+    this.#parts.note(`fault ${number}: ${kind}${where}`);
     if (!strikesInstance(kind)) this.#inflictAround(kind, random);
     else if (machine) this.#inflictOn(machine, kind, random);
   }
