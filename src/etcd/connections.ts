@@ -1,0 +1,140 @@
+import { noop } from 'cockatiel';
+import { Etcd3 } from 'etcd3';
+import { Failure } from '../failure.ts';
+import { type Clock, wallTime } from '../runtime/clock.ts';
+import { failureOf } from './failures.ts';
+import { keepaliveMs, longestMessageBytes, mostConnections, reconnectMs } from './limits.ts';
+import { type Asking, codesWithoutEffect, type Endpoint } from './port.ts';
+
+/** What a member is spoken to with, each as PEM. */
+export interface TlsMaterial {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What etcd3's calls take: when the call is given up, in epoch ms of the machine's clock. */
+export interface CallOptions {
+  readonly deadline: number;
+}
+
+/**
+ * One client for each endpoint, since who is asked is the caller's choice. etcd3's own retries, circuit breakers and choice among
+ * hosts are off: each hides what happened.
+ */
+export class Connections {
+  readonly #tls: TlsMaterial | null;
+  readonly #clock: Clock;
+  /** In the order of their last use. */
+  readonly #clients = new Map<Endpoint, Etcd3>();
+  #closed = false;
+
+  constructor(tls: TlsMaterial | null, clock: Clock) {
+    this.#tls = tls;
+    this.#clock = clock;
+  }
+
+  /** The client of this endpoint. It is closed by `close`, or when too many others have been used since. */
+  client(endpoint: Endpoint): Etcd3 {
+    if (this.#closed)
+      throw new Failure({
+        kind: 'retryable',
+        code: 'Unreachable',
+        message: `${endpoint} is not asked: the client is closed`,
+      });
+    const client = this.#clients.get(endpoint) ?? this.#open(endpoint);
+    this.#clients.delete(endpoint);
+    this.#clients.set(endpoint, client);
+    for (const [oldest, old] of this.#clients) {
+      if (this.#clients.size <= mostConnections) break;
+      this.#clients.delete(oldest);
+      old.close();
+    }
+    return client;
+  }
+
+  /** Asks one endpoint one thing. `what` names it in a failure. */
+  async ask<T>(
+    endpoint: Endpoint,
+    what: string,
+    defaultMs: number,
+    asking: Asking | undefined,
+    run: (client: Etcd3, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    const signal = asking?.signal;
+    signal?.throwIfAborted();
+    const deadline = wallTime(this.#clock) + (asking?.timeoutMs ?? defaultMs);
+    try {
+      return await abandonable(run(this.client(endpoint), { deadline }), signal);
+    } catch (caught) {
+      signal?.throwIfAborted();
+      throw failureOf(caught, `${what}, asked of ${endpoint}`);
+    }
+  }
+
+  /** Asks one endpoint after the other, until one gives an answer or a failure that does not allow to ask another. */
+  async askOneOf<T>(
+    endpoints: readonly Endpoint[],
+    onlyReads: boolean,
+    ask: (endpoint: Endpoint) => Promise<T>,
+  ): Promise<T> {
+    let last: unknown = new Failure({
+      kind: 'rejected',
+      code: 'NoEndpoint',
+      message: 'no endpoint was given to ask',
+    });
+    for (const endpoint of endpoints)
+      try {
+        return await ask(endpoint);
+      } catch (caught) {
+        last = caught;
+        if (!(caught instanceof Failure) || caught.kind !== 'retryable') break;
+        if (!onlyReads && !codesWithoutEffect.includes(caught.code)) break;
+      }
+    throw last;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const client of this.#clients.values()) client.close();
+    this.#clients.clear();
+  }
+
+  #open(endpoint: Endpoint): Etcd3 {
+    const tls = this.#tls;
+    return new Etcd3({
+      hosts: [endpoint],
+      ...(tls === null
+        ? {}
+        : {
+            credentials: {
+              rootCertificate: Buffer.from(tls.ca),
+              certChain: Buffer.from(tls.cert),
+              privateKey: Buffer.from(tls.key),
+            },
+          }),
+      faultHandling: { host: () => noop, global: noop },
+      grpcOptions: {
+        'grpc.enable_retries': 0,
+        'grpc.use_local_subchannel_pool': 1,
+        'grpc.initial_reconnect_backoff_ms': reconnectMs.first,
+        'grpc.max_reconnect_backoff_ms': reconnectMs.longest,
+        'grpc.keepalive_time_ms': keepaliveMs.idle,
+        'grpc.keepalive_timeout_ms': keepaliveMs.answer,
+        'grpc.max_receive_message_length': longestMessageBytes,
+        // A name of a proxy in the environment is not for these.
+        'grpc.enable_http_proxy': 0,
+      },
+    });
+  }
+}
+
+/** The promise, or the signal's reason as soon as it is aborted: the call itself ends by its deadline. */
+function abandonable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

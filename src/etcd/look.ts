@@ -1,0 +1,90 @@
+import type { Alarm, Asking, Endpoint, Etcd, Member, MemberStatus, Membership } from './port.ts';
+
+/** One member as it was found. */
+export interface LookedMember extends Member {
+  /** Hosts of its peer URLs: which master it is. */
+  readonly hosts: readonly string[];
+  /** It answered a read of its own in time: through the quorum if there is one, and if it votes. */
+  readonly healthy: boolean;
+  /** Why not, in etcd's or our words. */
+  readonly why: string | null;
+  readonly status: MemberStatus | null;
+  readonly alarm: Alarm['kind'] | null;
+}
+
+/** The cluster as etcd itself tells it, now. */
+export interface ClusterLook {
+  /** A quorum answered. */
+  readonly held: boolean;
+  /** Null: nobody answered at all, so who the members are is not known. */
+  readonly clusterId: string | null;
+  readonly members: readonly LookedMember[];
+  readonly leader: string | null;
+  /** Why there is no quorum; null if there is one. */
+  readonly why: string | null;
+}
+
+/** How long each question of a look may take, in ms: a healthy member answers in milliseconds, one with a slow disk in a second. */
+const lookTimeoutMs = 3_000;
+
+/**
+ * Looks at an etcd cluster: who the members are, and who of them is well. Asks them directly; needs neither the API server nor a quorum.
+ * Throws only the signal's reason.
+ */
+export async function lookAtCluster(
+  etcd: Etcd,
+  endpoints: readonly Endpoint[],
+  asking: Asking = {},
+): Promise<ClusterLook> {
+  const options = { timeoutMs: lookTimeoutMs, ...asking };
+  const { membership, held, why } = await membershipOf(etcd, endpoints, options);
+  if (membership === null) return { held: false, clusterId: null, members: [], leader: null, why };
+  const alarms = held ? await etcd.alarms(endpoints, options).catch(() => []) : [];
+  const members = await Promise.all(
+    membership.members.map(async (member): Promise<LookedMember> => {
+      const hosts = member.peerUrls.map((url) => new URL(url).hostname);
+      // One that was just added has told nobody its client URL yet: its address is known all the same.
+      const endpoint =
+        member.clientUrls[0] ?? endpoints.find((each) => hosts.includes(new URL(each).hostname));
+      const alarm = alarms.find(({ memberId }) => memberId === member.id)?.kind ?? null;
+      if (endpoint === undefined)
+        return { ...member, hosts, healthy: false, why: 'it has not started', status: null, alarm };
+      const [health, status] = await Promise.all([
+        etcd.health(endpoint, member.learner || !held ? 'serializable' : 'linearizable', options),
+        etcd.status(endpoint, options).catch(() => null),
+      ]);
+      // Another member may answer at that address: one that was made anew there, before the old one was removed.
+      const impostor = status !== null && status.memberId !== member.id;
+      return {
+        ...member,
+        hosts,
+        healthy: health.healthy && status !== null && !impostor,
+        why: impostor ? 'another member answers at its address' : health.healthy ? null : health.why,
+        status: impostor ? null : status,
+        alarm,
+      };
+    }),
+  );
+  asking.signal?.throwIfAborted();
+  const leader = members.flatMap(({ status }) => status?.leader ?? [])[0] ?? null;
+  return { held, clusterId: membership.clusterId, members, leader, why };
+}
+
+async function membershipOf(
+  etcd: Etcd,
+  endpoints: readonly Endpoint[],
+  options: Asking,
+): Promise<{ membership: Membership | null; held: boolean; why: string | null }> {
+  if (endpoints.length === 0)
+    return { membership: null, held: false, why: 'no master has an address at which etcd could be asked' };
+  try {
+    return { membership: await etcd.members(endpoints, options), held: true, why: null };
+  } catch (caught) {
+    options.signal?.throwIfAborted();
+    const why = caught instanceof Error ? caught.message : String(caught);
+    const remembered = await Promise.all(
+      endpoints.map((endpoint) => etcd.rememberedMembers(endpoint, options).catch(() => null)),
+    );
+    return { membership: remembered.find((each) => each !== null) ?? null, held: false, why };
+  }
+}

@@ -1,0 +1,72 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { ISnapshotResponse } from 'etcd3';
+import { Failure } from '../failure.ts';
+import { failureOf } from './failures.ts';
+import { numberOf } from './numbers.ts';
+
+/** Of the SHA-256 that etcd sends after its database. */
+export const checksumBytes = 32;
+
+/** What `remaining_bytes` of the first piece says of all that will come. */
+export function snapshotSize(first: ISnapshotResponse): number {
+  return first.blob.length + numberOf(first.remaining_bytes, 'the snapshot’s size') + checksumBytes;
+}
+
+/** Gives the pieces on as they come, and throws at the end if they are not what the server read from its disk. */
+export async function* verified(
+  first: ISnapshotResponse,
+  rest: AsyncGenerator<ISnapshotResponse>,
+  sizeBytes: number,
+  what: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const digest = new Digest(sizeBytes - checksumBytes);
+  try {
+    digest.take(first.blob);
+    yield first.blob;
+    for await (const { blob } of rest) {
+      digest.take(blob);
+      if (blob.length > 0) yield blob;
+    }
+  } catch (caught) {
+    throw failureOf(caught, what);
+  } finally {
+    await rest.return(undefined);
+  }
+  signal?.throwIfAborted();
+  const wrong = digest.wrong();
+  if (wrong !== null)
+    throw new Failure({
+      kind: 'rejected',
+      code: 'SnapshotBroken',
+      message: `${what}: ${wrong}. Take it anew, or of another member`,
+    });
+}
+
+/** A SHA-256 over the database, to be compared with the one that follows it. */
+class Digest {
+  readonly #hash: Hash = createHash('sha256');
+  readonly #databaseBytes: number;
+  readonly #told: Uint8Array[] = [];
+  #taken = 0;
+
+  constructor(databaseBytes: number) {
+    this.#databaseBytes = databaseBytes;
+  }
+
+  take(piece: Uint8Array): void {
+    const ofDatabase = Math.max(0, Math.min(piece.length, this.#databaseBytes - this.#taken));
+    if (ofDatabase > 0) this.#hash.update(piece.subarray(0, ofDatabase));
+    if (ofDatabase < piece.length) this.#told.push(piece.subarray(ofDatabase));
+    this.#taken += piece.length;
+  }
+
+  /** What is wrong with all that came, or null. */
+  wrong(): string | null {
+    const whole = this.#databaseBytes + checksumBytes;
+    if (this.#taken !== whole) return `${this.#taken} bytes came, and ${whole} were announced`;
+    return Buffer.concat(this.#told).equals(this.#hash.digest())
+      ? null
+      : 'its SHA-256 is not the announced one';
+  }
+}
