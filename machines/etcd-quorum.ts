@@ -152,7 +152,8 @@ export interface QuorumEffects {
   };
   /** Looks for proof at every master, and for the best source. */
   readonly chooseSource: {
-    readonly input: { readonly size: number };
+    /** Who voted when the quorum was last seen. */
+    readonly input: { readonly voters: readonly MemberFacts[] };
     readonly output: Ended & { readonly choice: SourceChoice };
   };
   /** Brings the data back on one master, API servers stopped before; ends when the API is writable again. */
@@ -635,7 +636,7 @@ export const quorumMachine = keeper.createMachine({
           invoke: {
             id: 'chooseSource',
             src: 'chooseSource',
-            input: ({ context }) => ({ size: context.size }),
+            input: ({ context }) => ({ voters: context.members.filter(({ role }) => role === 'voter') }),
             onDone: [
               {
                 guard: { type: 'choiceIs', params: { kind: 'held' } },

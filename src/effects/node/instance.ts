@@ -57,7 +57,7 @@ export function assertOurs(world: Pick<World, 'cluster'>, instance: Instance): v
 
 /** The instance, looked up now, and checked. Throws `notFound` if there is none. */
 export async function ourInstance(
-  world: World,
+  world: Pick<World, 'cluster' | 'cloud'>,
   id: string | null,
   { clock, signal }: Pick<EffectContext, 'clock' | 'signal'>,
 ): Promise<Instance> {
@@ -100,7 +100,7 @@ export function make(
 
 /** Waits until the instance has one of the wanted states. Throws `notFound` if it goes away meanwhile. */
 export function waitForStatus(
-  world: World,
+  world: Pick<World, 'cluster' | 'cloud'>,
   id: string,
   wanted: readonly Instance['status'][],
   clock: Clock,

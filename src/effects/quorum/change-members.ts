@@ -1,0 +1,121 @@
+import type { QuorumEffects } from '../../../machines/etcd-quorum.ts';
+import { Failure } from '../../failure.ts';
+import type { EffectContext } from '../../runtime/types.ts';
+import { ourInstance } from '../node/instance.ts';
+import { letJoin, lookNow, promote, takeOut } from './membership.ts';
+import { type Master, peerUrlOf, type QuorumWorld } from './world.ts';
+
+type Run<K extends keyof QuorumEffects> = (
+  input: QuorumEffects[K]['input'],
+  context: EffectContext,
+) => Promise<QuorumEffects[K]['output']>;
+
+/** The master of a slot, with its address. Throws `InstanceGone` if it has none. */
+async function masterOf(world: QuorumWorld, slot: string | null, context: EffectContext) {
+  const master = (await world.masters(context.signal)).find((each) => each.slot === slot);
+  if (master === undefined || master.ip === null)
+    throw new Failure({
+      kind: 'notFound',
+      code: 'InstanceGone',
+      message: `the master ${slot ?? '(none)'} has no instance with an address`,
+    });
+  await ourInstance(world, master.instance.id, context);
+  return { ...master, ip: master.ip };
+}
+
+/** Restarting twice does no harm: after a crash it is simply asked for again. */
+export function restartMember(world: QuorumWorld): Run<'restartMember'> {
+  return async (input, context) => {
+    const { instance } = await masterOf(world, input.slot, context);
+    world.log.warn('etcd is restarted on a master', { slot: input.slot, because: input.because });
+    await world.host.restartEtcd(instance.id, context);
+    return { at: context.clock.now() };
+  };
+}
+
+export function removeMember(world: QuorumWorld): Run<'removeMember'> {
+  return async (input, context) => {
+    if (input.memberId !== null) {
+      world.log.warn('an etcd member is removed', {
+        member: input.memberId,
+        slot: input.slot,
+        because: input.because,
+      });
+      await takeOut(world, { id: input.memberId }, context);
+    }
+    return { at: context.clock.now() };
+  };
+}
+
+/** Only a master that is no member any more is emptied: its data can never be used again then (safety 43). */
+export function rebuildMember(world: QuorumWorld): Run<'rebuildMember'> {
+  return async (input, context) => {
+    const master = await masterOf(world, input.slot, context);
+    const { look } = await lookNow(world, context);
+    const still = look.members.find(({ hosts }) => hosts.includes(master.ip));
+    // Asked again after a crash, it may be a learner already: its data is that of the new member then.
+    if (still?.learner) return { at: context.clock.now() };
+    if (!look.held || still !== undefined)
+      throw new Failure({
+        kind: 'rejected',
+        code: 'QuorumAtRisk',
+        message: `the data of ${master.slot} is not emptied: ${look.held ? 'it is still a member of etcd' : 'etcd has no quorum'}`,
+      });
+    await world.host.joinExisting(
+      master.instance.id,
+      initialCluster(
+        look.members.map(({ name, peerUrls }) => ({ name, peerUrl: peerUrls[0] ?? '' })),
+        master,
+      ),
+      context,
+    );
+    return { at: context.clock.now() };
+  };
+}
+
+/** What a joining etcd must be told: all members, and itself under its instance's id, which is its name. */
+export function initialCluster(
+  members: readonly { readonly name: string; readonly peerUrl: string }[],
+  master: Pick<Master, 'instance'> & { readonly ip: string },
+): readonly { readonly name: string; readonly peerUrl: string }[] {
+  return [
+    ...members.filter(({ name }) => name !== '' && name !== master.instance.id),
+    { name: master.instance.id, peerUrl: peerUrlOf(master.ip) },
+  ];
+}
+
+export function addLearner(world: QuorumWorld): Run<'addLearner'> {
+  return async (input, context) => {
+    const { ip } = await masterOf(world, input.slot, context);
+    const memberId = await letJoin(world, ip, context);
+    return { at: context.clock.now(), memberId };
+  };
+}
+
+export function promoteLearner(world: QuorumWorld): Run<'promoteLearner'> {
+  return async (input, context) => {
+    if (input.memberId !== null) await promote(world, input.memberId, context);
+    return { at: context.clock.now() };
+  };
+}
+
+/** Every member is made room on, the leader last, and only one at a time: it answers nothing meanwhile. */
+export function clearAlarm(world: QuorumWorld): Run<'clearAlarm'> {
+  return async (input, context) => {
+    const { look, endpoints } = await lookNow(world, context);
+    const inOrder = [...look.members].sort(
+      (a, b) => Number(a.id === look.leader) - Number(b.id === look.leader),
+    );
+    const newest = Math.max(0, ...look.members.map(({ status }) => status?.revision ?? 0));
+    world.log.warn("etcd's store is full: compacting and defragmenting", { member: input.memberId });
+    await world.etcd.compact(endpoints, newest, context).catch((caught: unknown) => {
+      if (!(caught instanceof Failure) || caught.code !== 'Compacted') throw caught;
+    });
+    for (const { clientUrls, healthy } of inOrder)
+      if (healthy && clientUrls[0] !== undefined) await world.etcd.defragment(clientUrls[0], context);
+    const alarms = await world.etcd.alarms(endpoints, context);
+    for (const alarm of alarms)
+      if (alarm.kind === 'noSpace') await world.etcd.disarm(endpoints, alarm, context);
+    return { at: context.clock.now() };
+  };
+}

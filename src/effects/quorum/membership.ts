@@ -1,0 +1,125 @@
+import { mayAdd, mayPromote, mayRemove, type QuorumMember } from '../../../machines/quorum.ts';
+import { type ClusterLook, lookAtCluster } from '../../etcd/look.ts';
+import type { Endpoint } from '../../etcd/port.ts';
+import { Failure } from '../../failure.ts';
+import type { EffectContext } from '../../runtime/types.ts';
+import { poll } from '../node/instance.ts';
+import { endpointOf, peerUrlOf, type QuorumWorld } from './world.ts';
+
+type Watched = Pick<EffectContext, 'clock' | 'signal'>;
+type Parts = Pick<QuorumWorld, 'etcd' | 'masters' | 'log'>;
+
+/** A look at etcd now, and whom to ask. */
+export interface Looked {
+  readonly look: ClusterLook;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export async function lookNow(world: Parts, { signal }: Pick<Watched, 'signal'>): Promise<Looked> {
+  const masters = await world.masters(signal);
+  const endpoints = masters.flatMap(({ ip, instance }) =>
+    ip === null || instance.status === 'Stopped' ? [] : [endpointOf(ip)],
+  );
+  return { look: await lookAtCluster(world.etcd, endpoints, { signal }), endpoints };
+}
+
+function arithmetic({ members }: ClusterLook): readonly QuorumMember[] {
+  return members.map(({ id, learner, started, healthy, alarm }) => ({
+    id,
+    voter: !learner,
+    started,
+    healthy: healthy && alarm !== 'corrupt',
+    zone: '',
+  }));
+}
+
+function needQuorum({ held, why }: ClusterLook): void {
+  if (!held)
+    throw new Failure({
+      kind: 'retryable',
+      code: 'NoQuorum',
+      message: `etcd has no quorum: ${why ?? 'nobody answered'}`,
+    });
+}
+
+function refused(what: string, because: string): Failure {
+  return new Failure({ kind: 'rejected', code: 'QuorumAtRisk', message: `${what} is refused: ${because}` });
+}
+
+/**
+ * Takes a member out of the membership; one that is not in it is no error. Looks before, right before: if the quorum would not survive it,
+ * it throws `QuorumAtRisk`. A leader hands over first. An unclear answer is settled by looking again.
+ */
+export function takeOut(
+  world: Parts,
+  which: { readonly id: string } | { readonly host: string },
+  context: Watched,
+): Promise<void> {
+  return poll(context.clock, context.signal, async () => {
+    const { look, endpoints } = await lookNow(world, context);
+    needQuorum(look);
+    const member = look.members.find((each) =>
+      'id' in which ? each.id === which.id : each.hosts.includes(which.host),
+    );
+    if (member === undefined) return { done: true };
+    const verdict = mayRemove(arithmetic(look), member.id);
+    if (!verdict.may) throw refused(`removing the etcd member ${member.id}`, verdict.because);
+    if (look.leader === member.id && member.healthy) {
+      const next = look.members.find(({ id, learner, healthy }) => id !== member.id && !learner && healthy);
+      const leader = member.clientUrls[0];
+      if (next !== undefined && leader !== undefined)
+        await world.etcd
+          .moveLeader(leader, next.id, context)
+          .catch((caught: unknown) =>
+            world.log.warn('the etcd leader did not hand over; another is elected', { error: caught }),
+          );
+    }
+    await world.etcd.removeMember(endpoints, member.id, context).catch((caught: unknown) => {
+      if (!(caught instanceof Failure) || caught.code !== 'MemberNotFound') throw caught;
+    });
+    return { done: true };
+  }).then(() => {});
+}
+
+/** Adds the master at this address as a learner, unless it is a member already. Returns the member's id. */
+export function letJoin(world: Parts, ip: string, context: Watched): Promise<string> {
+  return poll(context.clock, context.signal, async () => {
+    const { look, endpoints } = await lookNow(world, context);
+    needQuorum(look);
+    const known = look.members.find(({ hosts }) => hosts.includes(ip));
+    if (known !== undefined) return known.id;
+    const verdict = mayAdd(arithmetic(look));
+    if (!verdict.may && (verdict.because === 'memberUnhealthy' || verdict.because === 'learnerPending'))
+      throw new Failure({
+        kind: 'retryable',
+        code: 'UnhealthyCluster',
+        message: `no learner can be added yet: ${verdict.because}`,
+      });
+    if (!verdict.may) throw refused(`adding a learner at ${ip}`, verdict.because);
+    const member = await world.etcd.addLearner(endpoints, [peerUrlOf(ip)], context);
+    return member.id;
+  });
+}
+
+/** Promotes the learner as soon as it has caught up, however long that takes within the caller's deadline. One that votes is done. */
+export function promote(world: Parts, id: string, context: Watched): Promise<void> {
+  return poll(context.clock, context.signal, async () => {
+    const { look, endpoints } = await lookNow(world, context);
+    needQuorum(look);
+    const member = look.members.find((each) => each.id === id);
+    if (member === undefined)
+      throw new Failure({
+        kind: 'rejected',
+        code: 'MemberNotFound',
+        message: `etcd has no member ${id} any more`,
+      });
+    if (!member.learner) return { done: true };
+    const verdict = mayPromote(arithmetic(look), id);
+    // It is still starting, or another one is away for a moment.
+    if (!verdict.may) return null;
+    await world.etcd.promote(endpoints, id, context).catch((caught: unknown) => {
+      if (!(caught instanceof Failure) || caught.code !== 'NotLearner') throw caught;
+    });
+    return { done: true };
+  }).then(() => {});
+}

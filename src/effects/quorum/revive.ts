@@ -1,0 +1,91 @@
+import type { QuorumEffects } from '../../../machines/etcd-quorum.ts';
+import { Failure } from '../../failure.ts';
+import { sleep } from '../../runtime/clock.ts';
+import type { EffectContext } from '../../runtime/types.ts';
+import { assertOurs, make } from '../node/instance.ts';
+import { lookNow } from './membership.ts';
+import type { Master, QuorumWorld } from './world.ts';
+
+/** From one look to the next while members come up, in ms. */
+const lookEveryMs = 2_000;
+/** etcd is restarted on a master at most this often in one reviving, this long apart, in ms: it reads its log first. */
+const restarts = 2;
+const restartEveryMs = 60_000;
+
+/** One look at etcd. */
+export function checkQuorum(world: QuorumWorld) {
+  return async (
+    _: QuorumEffects['checkQuorum']['input'],
+    context: EffectContext,
+  ): Promise<QuorumEffects['checkQuorum']['output']> => {
+    const { look } = await lookNow(world, context);
+    return { at: context.clock.now(), held: look.held };
+  };
+}
+
+/**
+ * Tries what loses nothing, on all masters at once: a stopped instance is started, a silent etcd is restarted. Ends as soon as the quorum
+ * is back, or after `forMs`.
+ */
+export function reviveMembers(world: QuorumWorld) {
+  return async (
+    input: QuorumEffects['reviveMembers']['input'],
+    context: EffectContext,
+  ): Promise<QuorumEffects['reviveMembers']['output']> => {
+    const { clock, signal } = context;
+    const until = clock.now() + input.forMs;
+    const restarted = new Map<string, { times: number; at: number }>();
+    for (;;) {
+      const { look } = await lookNow(world, context).catch((caught: unknown) => {
+        signal.throwIfAborted();
+        if (!(caught instanceof Failure)) throw caught;
+        return { look: null };
+      });
+      if (look?.held) return { at: clock.now(), held: true };
+      if (clock.now() >= until) return { at: clock.now(), held: false };
+      const masters = await world.masters(signal).catch((): readonly Master[] => []);
+      await Promise.all(
+        masters.map((master) =>
+          nudge(
+            world,
+            master,
+            look?.members.some(({ hosts, healthy }) => healthy && hosts.includes(master.ip ?? '')) ?? false,
+            restarted,
+            context,
+          ).catch((caught: unknown) => {
+            signal.throwIfAborted();
+            world.log.warn('a master could not be revived; trying again', {
+              slot: master.slot,
+              error: caught,
+            });
+          }),
+        ),
+      );
+      await sleep(clock, lookEveryMs, signal);
+    }
+  };
+}
+
+async function nudge(
+  world: QuorumWorld,
+  master: Master,
+  answers: boolean,
+  restarted: Map<string, { times: number; at: number }>,
+  context: EffectContext,
+): Promise<void> {
+  const { instance } = master;
+  const { clock, signal } = context;
+  assertOurs(world, instance);
+  if (instance.status === 'Stopped') {
+    world.log.warn('starting a stopped master to get the quorum back', { slot: master.slot });
+    await make(world, { call: 'start', instance: instance.id }, clock, signal, () =>
+      world.cloud.start(instance.id, { signal }),
+    );
+    return;
+  }
+  if (instance.status !== 'Running' || answers) return;
+  const before = restarted.get(instance.id) ?? { times: 0, at: Number.NEGATIVE_INFINITY };
+  if (before.times >= restarts || clock.now() - before.at < restartEveryMs) return;
+  restarted.set(instance.id, { times: before.times + 1, at: clock.now() });
+  await world.host.restartEtcd(instance.id, context);
+}

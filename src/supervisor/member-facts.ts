@@ -1,0 +1,119 @@
+import type { MemberFacts } from '../../machines/members.ts';
+import { cloudTags, type Instance } from '../cloud/port.ts';
+import type { ClusterLook, LookedMember } from '../etcd/look.ts';
+import type { QuorumFacts } from './admission.ts';
+import { type CloudView, instanceState } from './observation.ts';
+
+/** Everything that two sides say of the masters: etcd of its members, and the cloud of their bodies. */
+export interface MastersSeen {
+  readonly look: ClusterLook;
+  readonly cloud: CloudView;
+  /** Slots that the cluster is to have. */
+  readonly wanted: readonly string[];
+  /** What was known before: while nobody answers, who the members are is remembered. */
+  readonly before: readonly MemberFacts[];
+}
+
+/** Puts together what is known of each master and each member. Pure; in a fixed order, so that two looks compare. */
+export function memberFacts({ look, cloud, wanted, before }: MastersSeen): readonly MemberFacts[] {
+  const bodies = [...cloud.instances.values()].filter(
+    ({ tags }) => tags[cloudTags.role] === 'controlPlane' && tags[cloudTags.slot] !== undefined,
+  );
+  const known = look.clusterId !== null;
+  const members = known ? look.members : [];
+  const taken = new Set<string>();
+  const slots = [...new Set([...wanted, ...bodies.map(({ tags }) => tags[cloudTags.slot] ?? '')])].sort();
+  const ofSlots = slots.flatMap((slot): readonly MemberFacts[] => {
+    const remembered = before.find((each) => each.slot === slot);
+    const body = bodyOf(slot, bodies);
+    const member = members.find(({ hosts, name }) =>
+      body === undefined
+        ? false
+        : name === body.id || (name === '' && body.privateIp !== null && hosts.includes(body.privateIp)),
+    );
+    if (member !== undefined) taken.add(member.id);
+    const instanceId = body?.id ?? remembered?.instanceId ?? null;
+    const sameBody = instanceId === (remembered?.instanceId ?? null);
+    const isWanted = wanted.includes(slot);
+    if (!isWanted && member === undefined && body === undefined) return [];
+    return [
+      {
+        slot,
+        wanted: isWanted,
+        instanceId,
+        instance: body === undefined ? absent(instanceId, cloud) : instanceState(body),
+        ...(known || !sameBody || remembered === undefined
+          ? membership(member)
+          : { ...rolesOf(remembered), health: 'unhealthy' as const, alarm: null }),
+      },
+    ];
+  });
+  const strays = known
+    ? members.filter(({ id }) => !taken.has(id)).map((member) => stray(member, cloud))
+    : before
+        .filter(({ slot }) => slot === null)
+        .map((each) => ({ ...each, instance: absent(each.instanceId, cloud), health: 'unhealthy' as const }));
+  return [...ofSlots, ...strays.sort((a, b) => ((a.memberId ?? '') < (b.memberId ?? '') ? -1 : 1))];
+}
+
+/** A slot has one body, but for a moment while another takes its place: the one that isn't on its way out is meant. */
+function bodyOf(slot: string, bodies: readonly Instance[]): Instance | undefined {
+  const ours = bodies.filter(({ tags }) => tags[cloudTags.slot] === slot);
+  return ours.find(({ status }) => status === 'Running') ?? ours[0];
+}
+
+function absent(instanceId: string | null, cloud: CloudView): MemberFacts['instance'] {
+  if (instanceId === null) return cloud.askedAt > 0 ? 'gone' : 'unknown';
+  const found = cloud.instances.get(instanceId);
+  if (found !== undefined) return instanceState(found);
+  return cloud.gone.has(instanceId) ? 'gone' : 'unknown';
+}
+
+function rolesOf({ memberId, role, started }: MemberFacts) {
+  return { memberId, role, started };
+}
+
+function membership(member: LookedMember | undefined) {
+  if (member === undefined)
+    return { memberId: null, role: 'none', started: false, health: 'unknown', alarm: null } as const;
+  const { id, learner, started, healthy, alarm } = member;
+  return {
+    memberId: id,
+    role: learner ? 'learner' : 'voter',
+    started,
+    health: healthy ? 'healthy' : 'unhealthy',
+    alarm,
+  } as const;
+}
+
+/** A member whose body is none of ours: its name is the id of the instance that it was. */
+function stray(member: LookedMember, cloud: CloudView): MemberFacts {
+  const instanceId = member.name === '' ? null : member.name;
+  return {
+    slot: null,
+    wanted: false,
+    instanceId,
+    instance: instanceId === null ? 'unknown' : absent(instanceId, cloud),
+    ...membership(member),
+  };
+}
+
+/** What admission asks of the quorum for one master's slot; null while no quorum was seen. */
+export function quorumFacts(
+  members: readonly MemberFacts[],
+  held: boolean,
+  slot: string,
+): QuorumFacts | null {
+  if (!held) return null;
+  const voters = members.filter(({ role }) => role === 'voter');
+  return {
+    voters: voters.length,
+    healthyVotersWithout: voters.filter((each) => each.slot !== slot && each.health === 'healthy').length,
+    learners: members.filter(({ role }) => role === 'learner').length,
+  };
+}
+
+/** Two lists that say the same make no event. */
+export function sameFacts(a: readonly MemberFacts[], b: readonly MemberFacts[]): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
