@@ -71,6 +71,10 @@ export interface AdminClient {
     },
   ): Promise<void>;
   setStock(zone: string, instanceType: string, stock: 'now' | 'late' | null): Promise<void>;
+  /** Makes a bucket, in the cloud's own region by default. */
+  putBucket(name: string, region?: string): Promise<void>;
+  /** Turns over one bit of a stored object, and of nothing that the cloud tells of it. */
+  damageObject(object: { readonly bucket: string; readonly key: string; readonly at: number }): Promise<void>;
   /** A system event that executes at once. */
   executeEvent(event: {
     readonly instanceId: string;
@@ -120,6 +124,8 @@ export function adminClient(endpoint: string, adminToken: string, clock: Clock):
       void (await ask(done, 'POST', `instances/${encodeURIComponent(id)}/condition`, condition)),
     setStock: async (zone, instanceType, stock) =>
       void (await ask(done, 'POST', 'stock', { zone, instanceType, stock })),
+    putBucket: async (name, region) => void (await ask(done, 'POST', 'buckets', { name, region })),
+    damageObject: async (object) => void (await ask(done, 'POST', 'damage', object)),
     executeEvent: async (event) => void (await ask(done, 'POST', 'events', event)),
   };
 }

@@ -9,6 +9,8 @@ import { createFaults, type Faults } from './faults.ts';
 import { createGateway, type Gateway } from './gateway.ts';
 import { createIdentity, type Identity, type User } from './identity.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
+import { type ObjectStore, openObjectStore } from './objects/object-store.ts';
+import { OssError, ossErrors } from './objects/oss-error.ts';
 import type { CloudState, InstanceRecord, LockReason, Role } from './records.ts';
 import { createSaver, readState } from './state-file.ts';
 import { type EventType, publishEvent, type SystemEvent } from './system-events.ts';
@@ -27,6 +29,8 @@ export interface CloudSettings {
   readonly region?: string;
   /** Second octet of every address (127.N.…), 0 by default: sandboxes at the same time need one each. */
   readonly network?: number;
+  /** Regions that have object storage besides `region`. */
+  readonly furtherRegions?: readonly string[];
   /** Default: three zones of the region. */
   readonly zones?: readonly string[];
   /** Further keys, with what they may do. The account's own key may do everything. */
@@ -43,7 +47,9 @@ export interface SandboxCloud {
   readonly accessKeySecret: string;
   /** Bearer of the control interface (`/_sandbox/…`). */
   readonly adminToken: string;
-  readonly objectsDirectory: string;
+  /** All that have object storage, the cloud's own first. */
+  readonly objectRegions: readonly string[];
+  readonly objects: ObjectStore;
   readonly world: World;
   readonly gateway: Gateway;
   readonly identity: Identity;
@@ -55,7 +61,10 @@ export interface SandboxCloud {
   /** Adds a role, or changes it. */
   putRole(role: Role): Promise<void>;
   buckets(): readonly string[];
-  putBucket(name: string): Promise<void>;
+  /** Makes a bucket, in the cloud's own region by default. @throws OssError BucketAlreadyExists if it is elsewhere */
+  putBucket(name: string, region?: string): Promise<void>;
+  /** Turns over one bit of what is stored, and of nothing that is told of it. @throws OssError NoSuchKey; Error if it is shorter */
+  damageObject(bucket: string, key: string, at: number): Promise<void>;
   /** Locks an instance for these reasons, and no others. @throws ApiError InvalidInstanceId.NotFound */
   lock(id: string, reasons: readonly LockReason[]): void;
   /**
@@ -98,7 +107,8 @@ export async function createCloud(settings: CloudSettings): Promise<SandboxCloud
   const addressPrefix = `127.${settings.network ?? 0}.`;
   const world = createWorld({ region, addressPrefix, catalog, timings, clock, random, host }, state);
   const clientTokens: ClientTokens = createClientTokens(state.tokens);
-  const buckets = new Set(state.buckets);
+  const directory = join(dirname(stateFile), 'objects');
+  const objects = await openObjectStore({ directory, clock, random });
   const { accessKeyId, accessKeySecret, adminToken } = state;
   const saver = createSaver(stateFile, () => ({
     version: 1,
@@ -109,7 +119,6 @@ export async function createCloud(settings: CloudSettings): Promise<SandboxCloud
     ...world.counters(),
     instances: [...world.instances.values()],
     roles: [...world.roles.values()],
-    buckets: [...buckets],
     tokens: clientTokens.used(),
   }));
   const account: User = { accessKeyId, accessKeySecret, grant: null };
@@ -143,7 +152,8 @@ export async function createCloud(settings: CloudSettings): Promise<SandboxCloud
     accessKeyId,
     accessKeySecret,
     adminToken,
-    objectsDirectory: join(dirname(stateFile), 'objects'),
+    objectRegions: [...new Set([region, ...(settings.furtherRegions ?? [])])],
+    objects,
     world,
     gateway,
     identity,
@@ -155,10 +165,12 @@ export async function createCloud(settings: CloudSettings): Promise<SandboxCloud
       world.roles.set(role.name, role);
       await saved();
     },
-    buckets: () => [...buckets],
-    async putBucket(name) {
-      buckets.add(name);
-      await saved();
+    buckets: () => objects.buckets().map(({ name }) => name),
+    putBucket: (name, where = region) => objects.createBucket(name, where),
+    async damageObject(bucket, key, at) {
+      const [newest] = objects.versions(bucket, key);
+      if (newest === undefined) throw new OssError(ossErrors.noSuchKey, { Key: key });
+      await objects.bytes.flip(newest.segments, at);
     },
     lock(id, reasons) {
       world.instance(id);
@@ -210,7 +222,6 @@ function emptyState(region: string, random: Random): CloudState {
     addressesGiven: {},
     instances: [],
     roles: [],
-    buckets: [],
     tokens: [],
   };
 }

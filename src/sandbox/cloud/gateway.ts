@@ -127,6 +127,9 @@ function faulty(fault: Fault | null, requestId: string): [Outcome, string] {
     case 'noAnswer':
       return [{ kind: 'noAnswer' }, 'NoAnswer'];
     case 'delay':
+    // These two are of object storage.
+    case 'cut':
+    case 'slow':
     case undefined:
       return [refusal(internalError(), requestId), 'InternalError'];
   }

@@ -110,7 +110,6 @@ export const cloudStateSchema = z
     addressesGiven: z.record(z.string(), z.number()).readonly(),
     instances: z.array(instanceSchema).readonly(),
     roles: z.array(roleSchema).readonly(),
-    buckets: z.array(z.string()).readonly(),
     tokens: z.array(usedTokenSchema).readonly(),
   })
   .readonly();

@@ -3,11 +3,11 @@ import type { Listening } from './http/listen.ts';
 import { serveMetadata } from './http/metadata.ts';
 import { serveObjects } from './http/objects.ts';
 import { serveOpenApi } from './http/openapi.ts';
-import { openObjectStore } from './objects/object-store.ts';
 
 /** Where to listen; a port of 0 is any free one. */
 export interface ServerSettings {
   readonly ecsPort?: number;
+  /** Of the cloud's own region; the others take any free one. */
   readonly ossPort?: number;
   readonly metadataPort?: number;
 }
@@ -18,6 +18,8 @@ export interface CloudServers {
   readonly ecsEndpoint: string;
   /** `http://localhost:PORT`: with it clients put the bucket into the path (ali-oss: `sldEnable`). Virtual hosts work too. */
   readonly ossEndpoint: string;
+  /** The same by region: a bucket answers at its own region's endpoint only. */
+  readonly ossEndpoints: Readonly<Record<string, string>>;
   /** Base URL of an instance's metadata service. */
   metadataUrl(instanceId: string): string;
   readonly adminToken: string;
@@ -37,8 +39,6 @@ export async function startCloudServers(
   cloud: SandboxCloud,
   settings: ServerSettings = {},
 ): Promise<CloudServers> {
-  const { clock, random } = cloud.world;
-  const store = await openObjectStore({ directory: cloud.objectsDirectory, clock, random });
   const started: Listening[] = [];
   const close = async () => {
     await Promise.all(started.map((server) => server.close()));
@@ -50,14 +50,19 @@ export async function startCloudServers(
   };
   try {
     const openApi = await start(serveOpenApi(cloud, ADDRESS, settings.ecsPort ?? 0));
-    const objects = await start(serveObjects(cloud, store, ADDRESS, settings.ossPort ?? 0));
+    const ossEndpoints: Record<string, string> = {};
+    for (const region of cloud.objectRegions) {
+      const port = region === cloud.region ? (settings.ossPort ?? 0) : 0;
+      ossEndpoints[region] = `http://localhost:${await start(serveObjects(cloud, region, ADDRESS, port))}`;
+    }
     const metadata = await start(serveMetadata(cloud, ADDRESS, settings.metadataPort ?? 0));
     const metadataUrl = (instanceId: string) => `http://${ADDRESS}:${metadata}/${instanceId}`;
     cloud.world.metadataUrl = metadataUrl;
     const { adminToken, accessKeyId, accessKeySecret } = cloud;
     return {
       ecsEndpoint: `${ADDRESS}:${openApi}`,
-      ossEndpoint: `http://localhost:${objects}`,
+      ossEndpoint: ossEndpoints[cloud.region] ?? '',
+      ossEndpoints,
       metadataUrl,
       adminToken,
       accessKeyId,

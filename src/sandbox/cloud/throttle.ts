@@ -9,7 +9,9 @@ export interface Quota {
 
 /** What an account may call. The real figures are in the Quota Center only, so there are none by default. */
 export interface Quotas {
+  /** Of each action that has none of its own, but not of object storage. */
   readonly everyAction?: Quota;
+  /** Object storage's are `oss:PutObject` and so on; `oss:*` is each of them that has none of its own. */
   readonly byAction?: Readonly<Record<string, Quota>>;
 }
 
@@ -25,7 +27,8 @@ export function createThrottle(clock: Clock, initial: Quotas): Throttle {
   const counts = new Map<string, { readonly window: number; readonly calls: number }>();
   return {
     admit(account, action) {
-      const quota = quotas.byAction?.[action] ?? quotas.everyAction;
+      const otherwise = action.startsWith('oss:') ? quotas.byAction?.['oss:*'] : quotas.everyAction;
+      const quota = quotas.byAction?.[action] ?? otherwise;
       if (quota === undefined) return;
       const window = Math.floor(clock.now() / quota.windowMs);
       const key = `${account}/${action}`;

@@ -184,10 +184,55 @@ export const unverified = {
       code: 'InvalidArgument',
       message: 'Invalid signing region in Authorization header.',
     },
+    /** Asked at another region's endpoint. Remembered is the message, and that the right endpoint stands in `Endpoint`. */
+    otherRegion: {
+      status: 403,
+      code: 'AccessDenied',
+      message:
+        'The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.',
+    },
     badRange: {
       status: 416,
       code: 'InvalidRange',
       message: 'The requested range cannot be satisfied.',
+    },
+    throttled: {
+      status: 503,
+      code: 'QpsLimitExceeded',
+      message: 'Please reduce your request rate.',
+    },
+    badEncryption: {
+      status: 400,
+      code: 'InvalidEncryptionAlgorithmError',
+      message: 'The Encryption request you specified is not valid. Supported value: AES256/KMS.',
+    },
+    deleteMarkerRead: {
+      status: 405,
+      code: 'MethodNotAllowed',
+      message: 'The specified method is not allowed against this resource: it is a delete marker.',
+    },
+    /** Versioning and a retention policy exclude each other; how that is refused is remembered. */
+    versioningWithWorm: {
+      status: 409,
+      code: 'InvalidVersioningStatus',
+      message: 'Versioning cannot be changed on a bucket with a retention policy.',
+    },
+    wormWithVersioning: {
+      status: 409,
+      code: 'InvalidWORMConfiguration',
+      message: 'A retention policy cannot be created on a bucket with versioning.',
+    },
+    /** The `EC` element of refusals. Those that are not here are told without one. */
+    errorCodes: {
+      NoSuchKey: '0026-00000001',
+      NoSuchBucket: '0015-00000101',
+      AccessDenied: '0003-00000001',
+      SignatureDoesNotMatch: '0002-00000040',
+      InvalidAccessKeyId: '0002-00000902',
+      RequestTimeTooSkewed: '0002-00000504',
+      FileAlreadyExists: '0026-00000101',
+      NoSuchUpload: '0042-00000002',
+      FileImmutable: '0026-00000251',
     },
   },
 } as const;

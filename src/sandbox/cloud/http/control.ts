@@ -4,6 +4,7 @@ import type { Json } from '../../../runtime/record.ts';
 import { ApiError } from '../api-error.ts';
 import type { SandboxCloud } from '../cloud.ts';
 import { faultSchema } from '../faults.ts';
+import { OssError } from '../objects/oss-error.ts';
 import { lockReasons } from '../records.ts';
 import { sameText } from '../signatures.ts';
 import { eventTypes } from '../system-events.ts';
@@ -26,6 +27,8 @@ const eventSchema = z.object({
   forMs: z.number().int().min(0).optional(),
   really: z.boolean().optional(),
 });
+const bucketSchema = z.object({ name: z.string(), region: z.string().optional() });
+const damageSchema = z.object({ bucket: z.string(), key: z.string(), at: z.number().int().min(0) });
 const quotaSchema = z.object({ calls: z.number().int().min(0), windowMs: z.number().int().min(1) });
 const quotasSchema = z.object({
   everyAction: quotaSchema.optional(),
@@ -47,13 +50,13 @@ export async function handleControl(
 ): Promise<void> {
   const given = request.headers.authorization ?? '';
   const { status, body: answer } = sameText(given, `Bearer ${cloud.adminToken}`)
-    ? route(cloud, request, body)
+    ? await route(cloud, request, body)
     : { status: 401, body: { error: 'The admin token is missing or wrong.' } };
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(answer));
 }
 
-function route(cloud: SandboxCloud, request: IncomingMessage, body: Buffer): Answer {
+async function route(cloud: SandboxCloud, request: IncomingMessage, body: Buffer): Promise<Answer> {
   const url = new URL(request.url ?? '/', 'http://sandbox');
   const [, , collection = '', id = '', verb = ''] = url.pathname.split('/').map(decodeURIComponent);
   const since = Number(url.searchParams.get('since') ?? 0);
@@ -105,6 +108,16 @@ function route(cloud: SandboxCloud, request: IncomingMessage, body: Buffer): Ans
         });
         return { status: 200, body: plain(event) };
       }
+      case 'POST buckets': {
+        const { name, region } = bucketSchema.parse(json());
+        await cloud.putBucket(name, region);
+        return done;
+      }
+      case 'POST damage': {
+        const { bucket, key, at } = damageSchema.parse(json());
+        await cloud.damageObject(bucket, key, at);
+        return done;
+      }
       case 'POST quotas': {
         const { everyAction, byAction } = quotasSchema.parse(json());
         cloud.throttle.setQuotas({
@@ -119,7 +132,7 @@ function route(cloud: SandboxCloud, request: IncomingMessage, body: Buffer): Ans
   } catch (caught) {
     if (caught instanceof z.ZodError) return { status: 400, body: { error: z.prettifyError(caught) } };
     if (caught instanceof SyntaxError) return { status: 400, body: { error: caught.message } };
-    if (caught instanceof ApiError)
+    if (caught instanceof ApiError || caught instanceof OssError)
       return { status: caught.status, body: { error: caught.message, code: caught.code } };
     throw caught;
   }

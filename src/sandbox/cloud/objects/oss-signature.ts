@@ -48,6 +48,8 @@ const v1SubResources = new Set([
   'encryption',
   'worm',
   'comp',
+  'wormId',
+  'wormExtend',
   'bucketInfo',
   'stat',
   'policy',

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { crc64 } from '../../../src/sandbox/cloud/objects/crc64.ts';
+import { crc64 } from '../../../src/backup/objects/crc64.ts';
 
 test('the CRC has the check value of the catalogue, whole or in pieces', () => {
   const whole = crc64();
