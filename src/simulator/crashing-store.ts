@@ -1,11 +1,12 @@
 import type { Store } from '../runtime/types.ts';
 
-/** How a crash meets the commit in which it falls: the batch has reached the disk, or it has not. */
-export interface CrashPlan {
-  /** The crash comes in the commit after so many more. */
-  commits: number;
-  readonly written: boolean;
-}
+/**
+ * When a crash comes: in the commit after so many more, whose batch has reached the disk or has not; or while the records are read back, after
+ * so many of them.
+ */
+export type CrashPlan =
+  | { readonly at: 'commit'; commits: number; readonly written: boolean }
+  | { readonly at: 'restore'; readonly records: number };
 
 /**
  * The store as one life of the supervisor sees it. When its plan comes due it dies in the middle of a commit; from then on nothing that
@@ -13,7 +14,7 @@ export interface CrashPlan {
  */
 export function crashingStore(
   store: Store,
-  onCrash: () => void,
+  onCrash: (at: CrashPlan['at']) => void,
 ): Store & { plan: CrashPlan | null; kill(): void } {
   let dead = false;
   const silence = <T>() => new Promise<T>(() => {});
@@ -25,16 +26,27 @@ export function crashingStore(
     async commit(batch: Parameters<Store['commit']>[0]): Promise<void> {
       if (dead) return silence<void>();
       const { plan } = crashing;
-      if (plan !== null && plan.commits-- <= 0) {
+      if (plan?.at === 'commit' && plan.commits-- <= 0) {
         dead = true;
         if (plan.written) await store.commit(batch);
-        onCrash();
+        onCrash('commit');
         return silence<void>();
       }
       await store.commit(batch);
       return dead ? silence<void>() : undefined;
     },
-    entries: (prefix: string) => store.entries(prefix),
+    async *entries(prefix: string) {
+      let read = 0;
+      for await (const entry of store.entries(prefix)) {
+        const { plan } = crashing;
+        if (!dead && plan?.at === 'restore' && read++ >= plan.records) {
+          dead = true;
+          onCrash('restore');
+        }
+        if (dead) await silence<void>();
+        yield entry;
+      }
+    },
     get: (key: string) => store.get(key),
     close: async () => {},
   };

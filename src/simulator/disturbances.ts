@@ -2,10 +2,12 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { FaultKind } from './faults.ts';
 import type { Misfortune } from './world/calls.ts';
-import type { Telling } from './world/kubernetes.ts';
+import type { Telling } from './world/watch.ts';
 
 /** How many of the requests, or tellings, a disturbance strikes while it lasts. */
 const shareStruck = 0.3;
+/** A list of the cloud shows the state of at most so long ago, in ms. */
+const listLagMs = 10_000;
 /** A late telling is at most this late, in ms: less than the watch may be silent. */
 const latestMs = 8_000;
 
@@ -36,6 +38,27 @@ export class Disturbances {
       return { how: this.#random.next() < 0.5 ? 'error' : 'lost', afterEffect: this.#random.next() < 0.3 };
     if (this.#strikes('cloudSlow')) return { how: 'slow', afterEffect: false };
     return null;
+  }
+
+  /** The fate of one request to the Kubernetes API. */
+  apiMisfortune(): Misfortune | null {
+    if (this.#strikes('apiThrottles')) return { how: 'throttled', afterEffect: false };
+    if (this.#strikes('apiLosesAnswers')) return { how: 'lost', afterEffect: true };
+    if (this.#strikes('apiFails'))
+      return { how: this.#random.next() < 0.5 ? 'error' : 'lost', afterEffect: this.#random.next() < 0.3 };
+    if (this.#strikes('apiSlow')) return { how: 'slow', afterEffect: false };
+    return null;
+  }
+
+  /** How old the state is that one list of the cloud shows, in ms. */
+  listLagMs(): number {
+    return this.#strikes('cloudListsLate') ? Math.ceil(this.#random.next() * listLagMs) : 0;
+  }
+
+  /** True while any of them lies on the requests to the Kubernetes API, or has within the last `ms`. */
+  apiDisturbedWithin(ms: number): boolean {
+    const kinds: readonly FaultKind[] = ['apiThrottles', 'apiLosesAnswers', 'apiFails', 'apiSlow'];
+    return kinds.some((kind) => (this.#until.get(kind) ?? 0) > this.#clock.now() - ms);
   }
 
   /** What becomes of one telling of the watch. */

@@ -133,11 +133,13 @@ export function onlyOurs({ call, instance, ours }: Deed): readonly Violation[] {
 
 /** 5. No instance is leaked: those that exist are those that the pools want. */
 export function nothingLeaked({ slots, instances }: Ending): readonly Violation[] {
-  return slots.flatMap((slot): readonly Violation[] => {
-    const count = instances.filter((each) => each === slot).length;
-    return count === 1
-      ? []
-      : [{ invariant: 5, what: `slot ${slot} has ${count} instances`, concerns: [slot] }];
+  const counts = new Map(slots.map((slot) => [slot, 0]));
+  for (const slot of instances) counts.set(slot, (counts.get(slot) ?? 0) + 1);
+  const wanted = new Set(slots);
+  return [...counts].flatMap(([slot, count]): readonly Violation[] => {
+    if (count === (wanted.has(slot) ? 1 : 0)) return [];
+    const what = `slot ${slot}${wanted.has(slot) ? '' : ', which nobody wants,'} has ${count} instances`;
+    return [{ invariant: 5, what, concerns: [slot] }];
   });
 }
 

@@ -23,6 +23,8 @@ export interface SupervisorLife {
   readonly runtime: Runtime;
   readonly supervisor: Supervisor;
   readonly told: Told;
+  /** The clock that it reads; what it was told is dated by it. */
+  readonly clock: Clock;
   /** It dies in a commit to come. */
   crash(plan: CrashPlan): void;
   /** As a SIGKILL: what it has sent goes on, and nothing else does. */
@@ -32,6 +34,8 @@ export interface SupervisorLife {
 export function startLife(options: {
   readonly config: SupervisorConfig;
   readonly clock: Clock;
+  /** A time of the world's clock in the life's own. Default: they are the same. */
+  readonly ofWorld?: (at: number) => number;
   readonly random: Random;
   readonly store: Store;
   readonly cloud: Cloud;
@@ -39,24 +43,28 @@ export function startLife(options: {
   readonly instanceSpec: (slot: string, zone: string) => Omit<InstanceSpec, 'userData'>;
   readonly zones: readonly string[];
   readonly onTransition: (transition: Transition) => void;
-  readonly onCrash: () => void;
+  readonly onCrash: (at: CrashPlan['at']) => void;
+  /** How it is to die. Default: by `kill` alone. */
+  readonly plan?: CrashPlan | null;
   /** The supervisor itself fails where it must not: a defect. */
   readonly onDefect: (why: string) => void;
 }): SupervisorLife {
-  const { config, random, cloud, zones } = options;
+  const { config, random, zones } = options;
   let alive = true;
   // A dead process has no timers.
   const clock: Clock = {
     now: () => options.clock.now(),
     after: (ms, fire) => (alive ? options.clock.after(ms, () => (alive ? fire() : undefined)) : () => {}),
   };
+  const cloud = askedAtOwnTime(options.cloud, clock);
   const store = crashingStore(options.store, options.onCrash);
+  store.plan = options.plan ?? null;
   const told: Told = {
     view: { nodes: new Map(), heartbeats: new Map() },
     readySince: new Map(),
     blindSince: null,
   };
-  const kubernetes = listening(options.kubernetes, told, clock);
+  const kubernetes = listening(options.kubernetes, told, clock, options.ofWorld ?? ((at) => at));
   const runtime = createRuntime({
     store,
     clock,
@@ -101,6 +109,7 @@ export function startLife(options: {
     runtime,
     supervisor,
     told,
+    clock,
     crash: (plan) => {
       store.plan = plan;
     },
@@ -115,10 +124,16 @@ export function startLife(options: {
 }
 
 /** The port, with what its watcher is told written down. */
-function listening(kubernetes: Kubernetes, told: Told, clock: Clock): Kubernetes {
+function listening(
+  kubernetes: Kubernetes,
+  told: Told,
+  clock: Clock,
+  ofWorld: (at: number) => number,
+): Kubernetes {
   const watch: Kubernetes['watch'] = (watcher) =>
     kubernetes.watch({
-      changed(view) {
+      changed(worlds) {
+        const view = seenAtOwnTime(worlds, ofWorld);
         told.view = view;
         for (const name of told.readySince.keys())
           if (view.nodes.get(name)?.ready !== 'True') told.readySince.delete(name);
@@ -141,5 +156,35 @@ function listening(kubernetes: Kubernetes, told: Told, clock: Clock): Kubernetes
     deleteNode: (node) => kubernetes.deleteNode(node),
     event: (entry) => kubernetes.event(entry),
     createBootstrapToken: (options) => kubernetes.createBootstrapToken(options),
+  };
+}
+
+/** The world tells its own times; the adapter of the real one has ours. */
+function seenAtOwnTime(view: KubernetesView, ofWorld: (at: number) => number): KubernetesView {
+  return {
+    nodes: view.nodes,
+    heartbeats: new Map([...view.heartbeats].map(([name, at]) => [name, ofWorld(at)])),
+  };
+}
+
+/** The same of the cloud's list. */
+function askedAtOwnTime(cloud: Cloud, clock: Clock): Cloud {
+  return {
+    region: cloud.region,
+    async listInstances(cluster) {
+      const askedAt = clock.now();
+      return { ...(await cloud.listInstances(cluster)), askedAt };
+    },
+    findInstance: (id) => cloud.findInstance(id),
+    executingSystemEvents: (ids) => cloud.executingSystemEvents(ids),
+    reboot: (id, options) => cloud.reboot(id, options),
+    start: (id, options) => cloud.start(id, options),
+    stop: (id, options) => cloud.stop(id, options),
+    setUserData: (id, userData, options) => cloud.setUserData(id, userData, options),
+    replaceSystemDisk: (id, imageId, attempt, options) =>
+      cloud.replaceSystemDisk(id, imageId, attempt, options),
+    deleteInstance: (id, options) => cloud.deleteInstance(id, options),
+    runInstance: (spec, attempt, options) => cloud.runInstance(spec, attempt, options),
+    runCommand: (id, script, options) => cloud.runCommand(id, script, options),
   };
 }

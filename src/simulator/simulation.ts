@@ -7,6 +7,7 @@ import { createMemoryStore } from '../store/memory.ts';
 import { maxUnavailable, type SupervisorConfig } from '../supervisor/config.ts';
 import { nodeActor, statePath } from '../supervisor/fleet.ts';
 import { simulatedConfig } from './config.ts';
+import type { CrashPlan } from './crashing-store.ts';
 import { Disturbances } from './disturbances.ts';
 import { drawGap, drawSwarm, type FaultKind, faultKinds, pick, type Swarm } from './faults.ts';
 import { eventInWords, History } from './history.ts';
@@ -23,6 +24,9 @@ import {
 import { type SupervisorLife, startLife } from './life-of-supervisor.ts';
 import { beginningOf, momentOf } from './moments.ts';
 import { Outcome, type SimulationResult } from './outcome.ts';
+import { OwnClock } from './own-clock.ts';
+import { People } from './people.ts';
+import { Rival } from './rival.ts';
 import { Striker } from './striker.ts';
 import type { CloudEffect } from './world/cloud.ts';
 import { lifeTickMs } from './world/life.ts';
@@ -51,6 +55,8 @@ const healMs = 7_200_000;
 const healEachMs = 2_400_000;
 /** A killed supervisor is started again within this, in ms. */
 const restartWithinMs = 30_000;
+/** A pool is scaled up and down by at most this share. */
+const mostScaled = 0.3;
 /** Of this many newest lines is the story of a violation. */
 const storyLines = 120;
 /** More steps at one time than this is a loop that never lets time pass: a defect. */
@@ -72,7 +78,10 @@ class Simulation {
     readonly requests: Random;
     readonly life: Random;
   };
-  readonly #config: SupervisorConfig;
+  /** What the person wants who configures wdrip: changed by scaling. */
+  #config: SupervisorConfig;
+  readonly #ownClock: OwnClock;
+  readonly #people: People;
   readonly #zones: readonly string[];
   readonly #swarm: Swarm;
   readonly #disturbances: Disturbances;
@@ -87,7 +96,9 @@ class Simulation {
   readonly #personCordons = new Map<string, string>();
   readonly #striker: Striker;
   #life: SupervisorLife | null = null;
-  #crashed = false;
+  #crashed: CrashPlan['at'] | null = null;
+  /** How the next life is to die. */
+  #plan: CrashPlan | null = null;
   #lives = 0;
   #strikes = 0;
   /** The supervisor itself failed where it must not. */
@@ -114,10 +125,14 @@ class Simulation {
       config: this.#config,
       zones: this.#zones,
       misfortune: () => this.#disturbances.misfortune(),
+      apiMisfortune: () => this.#disturbances.apiMisfortune(),
+      listLagMs: () => this.#disturbances.listLagMs(),
       telling: () => this.#disturbances.telling(),
       onEffect: (effect) => this.#onEffect(effect),
       onAct: ({ act, node }) => this.#note(`${act} of ${node}`, this.#slotOf(node)),
     });
+    this.#ownClock = new OwnClock(this.#clock);
+    this.#people = new People(this.#clock, () => this.#life?.supervisor ?? null);
     this.#striker = new Striker({
       clock: this.#clock,
       cluster: this.#config.cluster,
@@ -128,6 +143,19 @@ class Simulation {
       struck: (slot, kind) => this.#outcome.struck(slot, kind, this.#clock.now()),
       kill: () => this.#kill(),
       crash: (plan) => this.#life?.crash(plan),
+      killTwice: (plan) => {
+        this.#plan = plan;
+        this.#kill();
+      },
+      ownClock: this.#ownClock,
+      people: this.#people,
+      rival: new Rival({
+        clock: this.#clock,
+        world: this.#world,
+        note: (text) => this.#note(text),
+        onCordon: (node, uid) => this.#personCordons.set(node, uid),
+      }),
+      scale: (random) => this.#scale(random),
     });
   }
 
@@ -199,11 +227,16 @@ class Simulation {
 
   #startLife(): void {
     this.#lives += 1;
-    this.#crashed = false;
+    this.#crashed = null;
     this.#note(`supervisor starts (${this.#lives})`);
+    const clock = this.#ownClock.forLife();
+    const plan = this.#plan;
+    this.#plan = null;
     this.#life = startLife({
       config: this.#config,
-      clock: this.#clock,
+      clock,
+      ofWorld: clock.ofWorld,
+      plan,
       random: seededRandom(Math.floor(this.#random.life.next() * 2 ** 32)),
       store: this.#store,
       cloud: this.#world.cloud,
@@ -211,8 +244,8 @@ class Simulation {
       zones: this.#zones,
       instanceSpec: (slot, zone) => this.#world.spec(slot, zone),
       onTransition: (transition) => this.#onTransition(transition),
-      onCrash: () => {
-        this.#crashed = true;
+      onCrash: (at) => {
+        this.#crashed = at;
       },
       onDefect: (why) => {
         this.#defect = new Error(`the supervisor could not start: ${why}`);
@@ -227,6 +260,16 @@ class Simulation {
     this.#life.kill();
     this.#life = null;
     this.#clock.after(Math.ceil(this.#random.life.next() * restartWithinMs), () => this.#startLife());
+  }
+
+  /** A person changes how many nodes there are to be, and starts the supervisor on that. */
+  #scale(random: Random): void {
+    const { nodes } = this.#options;
+    const most = Math.max(1, Math.round(nodes * mostScaled));
+    const replicas = Math.max(1, nodes - most + Math.floor(random.next() * (2 * most + 1)));
+    this.#note(`scaled to ${replicas}`);
+    this.#config = { ...this.#config, pools: this.#config.pools.map((pool) => ({ ...pool, replicas })) };
+    this.#kill();
   }
 
   #tick(): void {
@@ -300,12 +343,13 @@ class Simulation {
       slot,
     );
     if (slot !== null) this.#outcome.moved(slot, to);
+    if (slot !== null) this.#striker.moved(slot, from, to);
     if (this.#life !== null && after.machine === 'node') {
       const beginning = beginningOf(
         this.#life,
         after,
         to,
-        this.#clock.now(),
+        this.#life.clock.now(),
         this.#config.supervisor.leaseSilentMs,
       );
       if (beginning !== null) this.#judge(3, onlyOnTheFailed(beginning));
@@ -313,7 +357,7 @@ class Simulation {
   }
 
   #afterStep(): void {
-    if (this.#crashed) this.#kill();
+    if (this.#crashed !== null) this.#kill();
     if (this.#life === null) return;
     const moment = momentOf(
       this.#life,
@@ -336,7 +380,9 @@ class Simulation {
   }
 
   #ending() {
-    const slots = Array.from({ length: this.#options.nodes }, (_, index) => `workers-${index}`);
+    const slots = this.#config.pools.flatMap(({ id, replicas }) =>
+      Array.from({ length: replicas }, (_, index) => `${id}-${index}`),
+    );
     const up = new Set<string>();
     const instances: string[] = [];
     for (const machine of this.#world.cloud.machines.values()) {
