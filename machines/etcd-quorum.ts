@@ -6,6 +6,8 @@ import type { RepairFailure } from './node.ts';
 export interface QuorumPolicy {
   /** How long something may be missing before it is repaired: a restart of etcd, or of its node, takes seconds. */
   readonly patienceMs: number;
+  /** After a step: until the next look at the members can have seen what it changed. */
+  readonly lookAgainMs: number;
   /** From one check of a lost quorum to the next. */
   readonly checkMs: number;
   /** So many failed checks in a row confirm that the quorum is lost (safety 44). */
@@ -26,6 +28,7 @@ export interface QuorumPolicy {
 
 export const defaultQuorumPolicy: QuorumPolicy = Object.freeze({
   patienceMs: 30_000,
+  lookAgainMs: 5_000,
   checkMs: 10_000,
   checks: 6,
   memberWaitMs: 60_000,
@@ -196,7 +199,9 @@ function targetInput({ target, failure }: QuorumContext): MemberInput {
     ? `${failure.code}: ${failure.message}`
     : target === null
       ? 'an etcd member is missing'
-      : `etcd member ${target.memberId ?? 'none'} of ${target.slot ?? 'nobody'} is ${target.health}`;
+      : target.memberId === null
+        ? `${target.slot ?? 'a master'} is not a member of etcd`
+        : `the etcd member ${target.memberId} (${target.slot ?? 'its instance is none of ours'}) is ${target.alarm ?? target.health}`;
   return {
     slot: target?.slot ?? null,
     instanceId: target?.instanceId ?? null,
@@ -228,6 +233,7 @@ const keeper = setup({
   },
   delays: {
     patience: ({ context }) => policyOf(context, 'patienceMs'),
+    lookAgain: ({ context }) => policyOf(context, 'lookAgainMs'),
     nextCheck: ({ context }) => policyOf(context, 'checkMs'),
     memberWait: ({ context }) => policyOf(context, 'memberWaitMs'),
     changeDeadline: ({ context }) => policyOf(context, 'changeMs'),
@@ -407,7 +413,7 @@ const replacingMember = keeper.createStateConfig({
     },
     done: { description: 'This change is over, one way or the other.', type: 'final' },
   },
-  onDone: { target: 'choosing', actions: 'forgetTarget' },
+  onDone: { target: 'looking', actions: 'forgetTarget' },
 });
 
 const takingOut = keeper.createStateConfig({
@@ -446,7 +452,7 @@ const takingOut = keeper.createStateConfig({
     },
     done: { description: 'It is out, or it could not be taken out.', type: 'final' },
   },
-  onDone: { target: 'waiting', actions: 'forgetTarget' },
+  onDone: { target: 'looking', actions: 'forgetTarget' },
 });
 
 const promotingFound = keeper.createStateConfig({
@@ -456,7 +462,7 @@ const promotingFound = keeper.createStateConfig({
     id: 'promoteLearner',
     src: 'promoteLearner',
     input: ({ context }) => targetInput(context),
-    onDone: { target: 'waiting', actions: 'forgetTarget' },
+    onDone: { target: 'looking', actions: 'forgetTarget' },
     onError: { target: 'waiting', actions: 'noteFailure' },
   },
   after: { changeDeadline: { target: 'waiting', actions: 'noteOverdue' } },
@@ -479,7 +485,7 @@ const clearingAlarm = keeper.createStateConfig({
     id: 'clearAlarm',
     src: 'clearAlarm',
     input: ({ context }) => targetInput(context),
-    onDone: { target: 'waiting', actions: 'forgetTarget' },
+    onDone: { target: 'looking', actions: 'forgetTarget' },
     onError: { target: 'waiting', actions: 'noteFailure' },
   },
   after: { changeDeadline: { target: 'waiting', actions: 'noteOverdue' } },
@@ -508,7 +514,12 @@ const restartingMember = keeper.createStateConfig({
     },
     done: { description: 'It answers, or it has had its time.', type: 'final' },
   },
-  onDone: { target: 'choosing', actions: 'forgetTarget' },
+  onDone: { target: 'looking', actions: 'forgetTarget' },
+});
+
+const looking = keeper.createStateConfig({
+  description: 'Something was changed: the next look at the members sees it before anything else is chosen.',
+  after: { lookAgain: { target: 'choosing' } },
 });
 
 /** Raised with every change that a stored record could notice. */
@@ -569,6 +580,7 @@ export const quorumMachine = keeper.createMachine({
           after: { patience: { target: 'choosing' } },
         },
         choosing: { description: 'Picks the step that takes least away.', always: choices },
+        looking,
         restartingMember,
         promotingFound,
         takingOut,
@@ -711,6 +723,7 @@ export const quorumMachine = keeper.createMachine({
               after: { nextCheck: { target: 'choosing' } },
             },
             choosing: { description: 'Picks the next master that can join.', always: choices },
+            looking,
             restartingMember,
             promotingFound,
             takingOut,

@@ -1,4 +1,4 @@
-import type { AnyMachineSnapshot } from 'xstate';
+import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate';
 import { type NodeContext, type NodeEvent, type NodeInput, nodeMachine } from '../../machines/node.ts';
 import { type Asked, begin, declaredEffects, dotted, take } from './pure.ts';
 
@@ -16,31 +16,38 @@ export const someNode: NodeInput = {
 export const lostNode: NodeInput = { ...someNode, usedUp: true, nodeName: null, instanceId: null };
 
 /** What a step did, in the order in which the runtime would do it. */
-export interface Happened {
+export interface Happened<Context = NodeContext> {
   readonly event: string;
   readonly at: number;
   readonly from: string;
   readonly to: string;
   readonly stopped: readonly string[];
   readonly started: Asked['started'];
-  readonly before: NodeContext;
-  readonly after: NodeContext;
+  readonly before: Context;
+  readonly after: Context;
 }
 
 /** An end of the world's clock for a story: so many deadlines in one `advance` are a livelock. */
 const MOST_DEADLINES_AT_ONCE = 10_000;
 
+export function driveNode(changes: Partial<NodeInput> = {}) {
+  return drive<NodeContext, NodeEvent>(nodeMachine, { ...someNode, ...changes });
+}
+
 /**
- * One node actor in virtual time, by the runtime's rules: deadlines are absolute and fire one by one in their order, effects run until
+ * One actor in virtual time, by the runtime's rules: deadlines are absolute and fire one by one in their order, effects run until
  * they are told to end or their state is left, and an end that comes after that is not heard.
  */
-export function driveNode(changes: Partial<NodeInput> = {}) {
+export function drive<Context, Event extends { readonly type: string }>(
+  machine: AnyStateMachine,
+  input: object,
+) {
   let now = 0;
   let snapshot: AnyMachineSnapshot;
   const deadlines = new Map<string, number>();
   const running = new Map<string, unknown>();
-  const history: Happened[] = [];
-  const first = begin(nodeMachine, { ...someNode, ...changes });
+  const history: Happened<Context>[] = [];
+  const first = begin(machine, input);
   snapshot = first.snapshot;
 
   function note(event: string, before: AnyMachineSnapshot, after: AnyMachineSnapshot, asked: Asked): void {
@@ -68,7 +75,7 @@ export function driveNode(changes: Partial<NodeInput> = {}) {
 
   function send(event: { readonly type: string }): void {
     const before = snapshot;
-    const step = take(nodeMachine, before, event);
+    const step = take(machine, before, event);
     snapshot = step.snapshot;
     note(event.type, before, snapshot, step.asked);
   }
@@ -95,12 +102,12 @@ export function driveNode(changes: Partial<NodeInput> = {}) {
     now: () => now,
     state: () => dotted(snapshot.value),
     status: () => snapshot.status,
-    context: (): NodeContext => snapshot.context,
+    context: (): Context => snapshot.context,
     running: (): ReadonlyMap<string, unknown> => running,
     deadlines: (): ReadonlyMap<string, number> => deadlines,
-    history: (): readonly Happened[] => history,
+    history: (): readonly Happened<Context>[] => history,
     snapshot: () => snapshot,
-    send: (event: NodeEvent) => send(event),
+    send: (event: Event) => send(event),
     /** Any event, as the runtime would take it: a deadline only if it is armed, an end only of an effect that runs. False if not. */
     take(event: { readonly type: string }): boolean {
       const { type } = event;

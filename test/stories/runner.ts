@@ -1,13 +1,28 @@
 import { z } from 'zod';
-import type { NodeContext, NodeEvent, NodeInput } from '../../machines/node.ts';
-import { driveNode, type Happened, type NodeDriver } from '../machines/driver.ts';
-import { brokenRules } from '../machines/rules.ts';
+import type { drive, Happened } from '../machines/driver.ts';
+
+/** What a machine's stories are written in. Contexts are looked at by name: each language is of one machine. */
+export interface Language {
+  /** The word of the first line that says which machine it is, and gives its input. */
+  readonly word: string;
+  begin(words: readonly string[]): Driver;
+  event(type: string, words: readonly string[], now: number, driver: Driver): { readonly type: string };
+  /** What an effect's output is unless the script says otherwise. `count`: which of its kind it is. */
+  usualOutput(effect: string, count: number): Readonly<Record<string, unknown>>;
+  /** Facts of the context that a reader follows; the others never change or say nothing of the repair. */
+  readonly followed: readonly string[];
+  /** Of an effect's input, what differs from one start to the next. */
+  readonly told: readonly string[];
+  /** Rules that a step breaks. */
+  broken(step: Happened<object>): readonly string[];
+}
+export type Driver = ReturnType<typeof drive<object, { readonly type: string }>>;
 
 /**
  * A repair story is a script that people read: commands at the margin, and under each, indented, what the machine did. The runner walks
  * the commands and writes the whole script anew; a story holds if that changes nothing.
  *
- *     node role=controlPlane usedUp=true known=false      the node's input (first line, may be left out)
+ *     node role=controlPlane usedUp=true known=false      the machine and its input (first line; without it, a worker node)
  *     NODE_NOT_READY reason=KubeletStopped    an event; `at` is now unless `at=-5s` is said
  *     advance 20s                             time passes, deadlines fire
  *     crash 1h                                the supervisor is down for so long
@@ -15,32 +30,37 @@ import { brokenRules } from '../machines/rules.ts';
  *     fail drainNode {"code":"Forbidden"}     ... or with this failure
  *     # a comment
  */
-export function walk(script: string): string {
+export function walk(script: string, languages: readonly [Language, ...Language[]]): string {
   const out: string[] = [];
-  let driver: NodeDriver | undefined;
-  let permits = 0;
-  const drive = (): NodeDriver => (driver ??= driveNode());
+  let [language] = languages;
+  let driver: Driver | undefined;
+  const ends = new Map<string, number>();
+  const started = (): Driver => (driver ??= language.begin([]));
   for (const line of script.split('\n')) {
     if (line.startsWith('  ')) continue;
     out.push(line.trimEnd());
     if (line.startsWith('#') || line.trim() === '') continue;
     const [word = '', ...rest] = line.trim().split(/\s+/);
-    if (word === 'node') {
-      driver = driveNode(inputOf(rest));
+    const other = languages.find((each) => each.word === word);
+    if (other !== undefined) {
+      language = other;
+      driver = other.begin(rest);
       out.push(`  ${driver.state()}`);
       continue;
     }
-    const actor = drive();
+    const actor = started();
     const heard = actor.history().length;
     const waits = waitsOf(actor);
     if (word === 'advance') actor.advance(duration(rest[0]));
     else if (word === 'crash') actor.crash(duration(rest[0]));
     else if (word === 'done') {
-      if (rest[0] === 'requestPermit') permits += 1;
-      actor.done(rest[0] ?? '', { ...usualOutput(rest[0], permits), ...jsonOf(rest.slice(1)) });
+      const [effect = ''] = rest;
+      const count = (ends.get(effect) ?? 0) + 1;
+      ends.set(effect, count);
+      actor.done(effect, { ...language.usualOutput(effect, count), ...jsonOf(rest.slice(1)) });
     } else if (word === 'fail') actor.fail(rest[0] ?? '', { ...usualFailure, ...failureOf(rest.slice(1)) });
-    else actor.send(eventOf(word, rest, actor.now()));
-    out.push(...report(actor.history().slice(heard), waits, actor).map((each) => `  ${each}`));
+    else actor.send(language.event(word, rest, actor.now(), actor));
+    out.push(...report(language, actor.history().slice(heard), waits, actor).map((each) => `  ${each}`));
   }
   return `${out.join('\n').trimEnd()}\n`;
 }
@@ -48,7 +68,7 @@ export function walk(script: string): string {
 const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
 /** `20s`, `-5s`, `1h` in ms. */
-function duration(text: string | undefined): number {
+export function duration(text: string | undefined): number {
   const parts = /^(-?\d+)(ms|s|m|h)$/.exec(text ?? '');
   const unit = z.enum(['ms', 's', 'm', 'h']).parse(parts?.[2]);
   return Number(parts?.[1]) * unitsMs[unit];
@@ -62,78 +82,8 @@ export function spoken(ms: number): string {
   return `${h ? `${h}h` : ''}${m ? `${m}m` : ''}${s || (!h && !m) ? `${s}s` : ''}`;
 }
 
-function fieldsOf(words: readonly string[]): Record<string, string> {
+export function fieldsOf(words: readonly string[]): Record<string, string> {
   return Object.fromEntries(words.map((word) => word.split('=', 2)));
-}
-
-const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
-const inputFields = z.strictObject({
-  role: z.enum(['worker', 'controlPlane']).optional(),
-  usedUp: flag.optional(),
-  known: flag.optional(),
-  rebootTries: z.coerce.number().optional(),
-});
-
-function inputOf(words: readonly string[]): Partial<NodeInput> {
-  const { role, usedUp, known, rebootTries } = inputFields.parse(fieldsOf(words));
-  return {
-    ...(role && { role }),
-    ...(usedUp !== undefined && { usedUp }),
-    ...(known === false && { nodeName: null, instanceId: null }),
-    ...(rebootTries !== undefined && { policy: { rebootTries } }),
-  };
-}
-
-const at = z.string().optional();
-const eventFields = {
-  NODE_READY: z.strictObject({ at }),
-  NODE_NOT_READY: z.strictObject({
-    at,
-    reason: z.string().default('KubeletNotReady'),
-    objectMissing: flag.default(false),
-  }),
-  NODE_JOINING: z.strictObject({ at }),
-  INSTANCE_CHANGED: z.strictObject({
-    at,
-    instance: z.enum(['unknown', 'moving', 'running', 'stopped', 'locked', 'gone']),
-    cloudRepairing: flag.default(false),
-  }),
-  SLOT_FILLED: z.strictObject({
-    at,
-    nodeName: z.string().default('10.0.0.9.i-9'),
-    instanceId: z.string().default('i-9'),
-    zone: z.string().default('cn-hangzhou-h'),
-  }),
-  SIGHT_LOST: z.strictObject({ at }),
-  SIGHT_RETURNED: z.strictObject({ at }),
-  REPAIRS_PAUSED: z.strictObject({ at }),
-  REPAIRS_RESUMED: z.strictObject({ at }),
-  SLOT_RETIRED: z.strictObject({ at }),
-} as const;
-
-function eventOf(type: string, words: readonly string[], now: number): NodeEvent {
-  const fields = fieldsOf(words);
-  const when = now + (fields.at === undefined ? 0 : duration(fields.at));
-  if (type === 'POLICY_CHANGED') {
-    const { at: _, ...policy } = fields;
-    return { type, at: when, policy: z.record(z.string(), z.coerce.number()).parse(policy) };
-  }
-  const known = z.enum(Object.keys(eventFields).filter(isEventType)).parse(type);
-  switch (known) {
-    case 'NODE_NOT_READY':
-      return { ...eventFields[known].parse(fields), type: known, at: when };
-    case 'INSTANCE_CHANGED':
-      return { ...eventFields[known].parse(fields), type: known, at: when };
-    case 'SLOT_FILLED':
-      return { ...eventFields[known].parse(fields), type: known, at: when };
-    default:
-      eventFields[known].parse(fields);
-      return { type: known, at: when };
-  }
-}
-
-function isEventType(type: string): type is keyof typeof eventFields {
-  return type in eventFields;
 }
 
 const record = z.record(z.string(), z.unknown());
@@ -153,51 +103,29 @@ function failureOf(words: readonly string[]): Partial<typeof usualFailure> {
   return { ...(kind && { kind }), ...(code && { code }), ...(message && { message }) };
 }
 
-function usualOutput(effect: string | undefined, permits: number): Record<string, unknown> {
-  if (effect === 'requestPermit') return { permit: `permit-${permits}` };
-  if (effect === 'restartKubelet') return { agentSilent: false };
-  if (effect === 'replaceInstance') return { instanceId: 'i-2', nodeName: '10.0.0.2.i-2' };
-  return {};
-}
-
-/** Facts of the context that a reader follows; the others never change or say nothing of the repair. */
-const followed = [
-  'ready',
-  'objectMissing',
-  'instance',
-  'cloudRepairing',
-  'cloudOverdue',
-  'agentSilent',
-  'tried',
-  'reboots',
-  'failedClimbs',
-  'permit',
-  'marked',
-  'paused',
-  'blind',
-  'instanceId',
-] as const satisfies readonly (keyof NodeContext)[];
-
-/** Of an effect's input, what differs from one start to the next. */
-const told = ['rung', 'force', 'trouble'] as const;
-
-function report(steps: readonly Happened[], waitsBefore: string, actor: NodeDriver): readonly string[] {
+function report(
+  language: Language,
+  steps: readonly Happened<object>[],
+  waitsBefore: string,
+  actor: Driver,
+): readonly string[] {
   const lines: string[] = [];
   for (const step of steps) {
-    const broken = brokenRules(step);
+    const broken = language.broken(step);
     if (broken.length > 0) throw new Error(`${step.event} in ${step.from}: ${broken.join('; ')}`);
     const from = step.event.startsWith('xstate.after.') ? `${spoken(step.at)}, ${delayOf(step.event)}: ` : '';
     if (step.from !== step.to) lines.push(`${from}${step.from} → ${step.to}`);
     else if (from) lines.push(`${from}stays in ${step.to}`);
-    const facts = followed
-      .filter((key) => step.before[key] !== step.after[key])
-      .map((key) => `${key}: ${step.before[key]} → ${step.after[key]}`);
-    if (step.before.failure?.code !== step.after.failure?.code)
-      facts.push(`failure: ${step.after.failure?.code ?? 'forgotten'}`);
+    const facts = language.followed.flatMap((key) => {
+      const [was, is] = [shown(step.before, key), shown(step.after, key)];
+      return was === is ? [] : [`${key}: ${was} → ${is}`];
+    });
+    const [was, is] = [failureCode(step.before), failureCode(step.after)];
+    if (was !== is) facts.push(`failure: ${is ?? 'forgotten'}`);
     if (facts.length > 0) lines.push(facts.join(', '));
     for (const id of step.stopped) lines.push(`stop ${id}`);
     for (const { src, input } of step.started) {
-      const values = told.flatMap((key) => {
+      const values = language.told.flatMap((key) => {
         const value: unknown = typeof input === 'object' && input ? Reflect.get(input, key) : undefined;
         return value === undefined ? [] : [`${key}=${String(value)}`];
       });
@@ -214,6 +142,16 @@ function delayOf(id: string): string {
   return id.split('.')[2] ?? id;
 }
 
-function waitsOf(actor: NodeDriver): string {
+function waitsOf(actor: Driver): string {
   return [...actor.deadlines()].map(([id, due]) => `${delayOf(id)} until ${spoken(due)}`).join(', ');
+}
+
+function shown(context: object, key: string): string {
+  const value: unknown = Reflect.get(context, key);
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+}
+
+function failureCode(context: object): string | null {
+  const failure: unknown = Reflect.get(context, 'failure');
+  return typeof failure === 'object' && failure !== null ? String(Reflect.get(failure, 'code')) : null;
 }
