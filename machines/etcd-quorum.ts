@@ -297,6 +297,7 @@ const keeper = setup({
       return {
         source: choice.kind === 'source' ? choice.source : null,
         because: choice.kind === 'held' ? null : choice.because,
+        failure: null,
       };
     }),
     takeRestorePermit: assign({ permit: 'restore' }),
@@ -759,7 +760,10 @@ export const quorumMachine = keeper.createMachine({
             src: 'reportQuorumTrouble',
             input: ({ context }) => ({
               trouble: 'lost' as const,
-              because: context.because ?? context.failure?.message ?? 'the quorum is lost',
+              because:
+                context.failure === null
+                  ? (context.because ?? 'the quorum is lost')
+                  : `${context.failure.code}: ${context.failure.message}`,
             }),
             onDone: { description: 'People know.' },
             onError: { description: 'They will see it in wdrip get and explain.' },

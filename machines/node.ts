@@ -105,16 +105,17 @@ export type NodeEvent =
   | { readonly type: 'REPAIRS_PAUSED'; readonly at: number }
   | { readonly type: 'REPAIRS_RESUMED'; readonly at: number }
   | { readonly type: 'POLICY_CHANGED'; readonly at: number; readonly policy: NodePolicyChanges }
-  | { readonly type: 'SLOT_RETIRED'; readonly at: number };
+  | { readonly type: 'SLOT_RETIRED'; readonly at: number }
+  | { readonly type: 'SLOT_WANTED'; readonly at: number };
 
 /**
  * What each effect is given and gives back. The effects live in src/effects; each output's `at` is when it ended, in epoch ms,
  * since a machine has no clock.
  */
 export interface NodeEffects {
-  /** Waits until admission grants the rung, however long that takes. */
+  /** Waits until admission grants the rung, or the end of the slot, however long that takes. */
   readonly requestPermit: {
-    readonly input: EffectInput & { readonly rung: Rung };
+    readonly input: EffectInput & { readonly rung: Rung | 'retiring' };
     readonly output: { readonly at: number; readonly permit: string };
   };
   /** `systemctl restart kubelet` through Cloud Assistant. A silent agent is an answer, not an error. */
@@ -139,6 +140,8 @@ export interface NodeEffects {
     readonly input: EffectInput;
     readonly output: { readonly at: number; readonly instanceId: string; readonly nodeName: string };
   };
+  /** Deletes the Node object and the instance of a slot that nobody wants any more. */
+  readonly retireInstance: { readonly input: EffectInput; readonly output: { readonly at: number } };
   /** Lifts the cordon that wdrip set, its annotation, and its protections. */
   readonly clearMarks: { readonly input: EffectInput; readonly output: { readonly at: number } };
   /** Tells people that a climb failed or that a node is held. */
@@ -212,6 +215,7 @@ const ladder = setup({
     restartInstance: effect('restartInstance'),
     resetInstance: effect('resetInstance'),
     replaceInstance: effect('replaceInstance'),
+    retireInstance: effect('retireInstance'),
     clearMarks: effect('clearMarks'),
     reportTrouble: effect('reportTrouble'),
   },
@@ -432,6 +436,23 @@ const draining = ladder.createStateConfig({
   },
 });
 
+/** What a slot that nobody wants loses: nothing is gone yet, so that a person who thinks better of it gets the node back. */
+const wantedAgain = { target: '#node.suspect' } as const;
+
+/** The end of a slot takes a node away from its users as a rung does: it asks for the same permit, before the drain and after it. */
+const askingToRetire = (next: 'draining' | 'removing', description: string) =>
+  ladder.createStateConfig({
+    description,
+    invoke: {
+      id: 'requestPermit',
+      src: 'requestPermit',
+      input: ({ context }) => ({ ...effectInput(context), rung: 'retiring' as const }),
+      onDone: { target: next, actions: ['noteMarks', 'takePermit'] },
+      onError: { target: 'waiting', actions: 'noteFailure' },
+    },
+    on: { SLOT_WANTED: wantedAgain },
+  });
+
 /** A rung counts as tried from when its work begins: one that was called off while it drained is still to be tried. */
 const tries = (rung: Rung) => ({ type: 'noteRung', params: { tried: rungs.indexOf(rung) + 1 } }) as const;
 
@@ -515,7 +536,7 @@ export const nodeMachine = ladder.createMachine({
       },
       { guard: 'isAnotherInstance', target: '.joining', actions: ['fillSlot', 'startFromBottom'] },
     ],
-    SLOT_RETIRED: { target: '.retired', actions: 'returnPermit' },
+    SLOT_RETIRED: { target: '.retiring' },
     SIGHT_LOST: { actions: 'loseSight' },
     SIGHT_RETURNED: { actions: 'regainSight' },
     REPAIRS_PAUSED: { actions: 'pause' },
@@ -754,8 +775,58 @@ export const nodeMachine = ladder.createMachine({
       always: { guard: 'holdIsOver', target: 'suspect' },
       on: { NODE_READY: { guard: 'isNews', target: 'recovering', actions: 'noteReady' } },
     },
+    retiring: {
+      description:
+        'Scaled down: the node is drained and its instance deleted, within the budget of its pool.',
+      initial: 'admitting',
+      on: {
+        SLOT_RETIRED: { description: 'It is under way.' },
+        SLOT_FILLED: {
+          actions: 'fillSlot',
+          description: 'Another instance was found in the slot: that is the one to delete.',
+        },
+      },
+      states: {
+        admitting: askingToRetire('draining', 'Waits for the permit, as a repair does.'),
+        draining: {
+          description: 'Cordons the node and evicts its pods, up to the drain deadline.',
+          invoke: {
+            id: 'drainNode',
+            src: 'drainNode',
+            input: ({ context }) => ({
+              ...effectInput(context),
+              deadlineMs: policyValue(context.policy, 'drainMs'),
+            }),
+            onDone: { target: 'confirming' },
+            onError: { target: 'waiting', actions: 'noteFailure' },
+          },
+          after: { drainDeadline: { target: 'confirming' } },
+          on: { SLOT_WANTED: wantedAgain },
+        },
+        confirming: askingToRetire(
+          'removing',
+          'Drained: asks once more, since repairs may be paused by now, or the cluster out of sight.',
+        ),
+        removing: {
+          description: 'Deletes the instance and the Node object.',
+          invoke: {
+            id: 'retireInstance',
+            src: 'retireInstance',
+            input: ({ context }) => effectInput(context),
+            onDone: { target: '#node.retired' },
+            onError: { target: 'waiting', actions: 'noteFailure' },
+          },
+          after: { actionDeadline: { target: 'waiting' } },
+        },
+        waiting: {
+          description: 'That could not be done: tries again soon.',
+          after: { recoverRetry: { target: 'admitting' } },
+        },
+      },
+    },
     retired: {
-      description: 'Scaled down: the slot is gone for good.',
+      description: 'Scaled down: the slot is gone, and its actor is removed.',
+      entry: 'returnPermit',
       type: 'final',
     },
   },

@@ -7,6 +7,7 @@ import { replaceInstance } from './node/replace-instance.ts';
 import { resetInstance } from './node/reset-instance.ts';
 import { restartInstance } from './node/restart-instance.ts';
 import { restartKubelet } from './node/restart-kubelet.ts';
+import { retireInstance } from './node/retire-instance.ts';
 import type { World } from './world.ts';
 
 type NodeEffect<K extends keyof NodeEffects> = (
@@ -35,6 +36,7 @@ export function nodeEffects(world: World): Readonly<Record<keyof NodeEffects, Ef
     restartInstance: asEffect<'restartInstance'>(restartInstance(world)),
     resetInstance: asEffect<'resetInstance'>(resetInstance(world)),
     replaceInstance: asEffect<'replaceInstance'>(replaceInstance(world)),
+    retireInstance: asEffect<'retireInstance'>(retireInstance(world)),
     clearMarks: asEffect<'clearMarks'>(clearMarks(world)),
     reportTrouble: asEffect<'reportTrouble'>(reportTrouble(world)),
   };

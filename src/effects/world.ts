@@ -28,7 +28,7 @@ export interface World {
       readonly slot: string;
       readonly pool: string;
       readonly role: 'worker' | 'controlPlane';
-      readonly rung: Rung;
+      readonly rung: Rung | 'retiring';
     },
     context: EffectContext,
   ): Promise<string>;

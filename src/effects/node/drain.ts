@@ -17,6 +17,7 @@ export function drainNode(world: World) {
       type: 'Warning',
       reason: 'Draining',
       message: `wdrip moves the pods away from ${node}: ${input.because}`,
+      rung: 'draining',
     });
     await world.kubernetes.cordon(node, context.attempt);
     const progress = await world.kubernetes.drain(node, {

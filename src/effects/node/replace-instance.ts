@@ -41,7 +41,7 @@ export function replaceInstance(world: World) {
 }
 
 /** Deletes the instance and waits until the cloud says that it is gone: only then is its Node's name free (safety 29). */
-async function removeInstance(world: World, id: string, context: EffectContext): Promise<void> {
+export async function removeInstance(world: World, id: string, context: EffectContext): Promise<void> {
   let asked = false;
   await poll(context.clock, context.signal, async () => {
     const instance = await world.cloud.findInstance(id);

@@ -11,6 +11,8 @@ const lookEveryMs = 2_000;
 /** etcd is restarted on a master at most this often in one reviving, this long apart, in ms: it reads its log first. */
 const restarts = 2;
 const restartEveryMs = 60_000;
+/** When nothing was left to try for this long, in ms, waiting longer brings nothing: a restarted etcd answers in seconds. */
+const quietMs = 15_000;
 
 /** One look at etcd. */
 export function checkQuorum(world: QuorumWorld) {
@@ -25,7 +27,7 @@ export function checkQuorum(world: QuorumWorld) {
 
 /**
  * Tries what loses nothing, on all masters at once: a stopped instance is started, a silent etcd is restarted. Ends as soon as the quorum
- * is back, or after `forMs`.
+ * is back, when nothing is left to try, or after `forMs`.
  */
 export function reviveMembers(world: QuorumWorld) {
   return async (
@@ -34,6 +36,7 @@ export function reviveMembers(world: QuorumWorld) {
   ): Promise<QuorumEffects['reviveMembers']['output']> => {
     const { clock, signal } = context;
     const until = clock.now() + input.forMs;
+    let quietSince = clock.now();
     const restarted = new Map<string, { times: number; at: number }>();
     for (;;) {
       const { look } = await lookNow(world, context).catch((caught: unknown) => {
@@ -43,36 +46,33 @@ export function reviveMembers(world: QuorumWorld) {
       });
       if (look?.held) return { at: clock.now(), held: true };
       if (clock.now() >= until) return { at: clock.now(), held: false };
-      const masters = await world.masters(signal).catch((): readonly Master[] => []);
-      await Promise.all(
-        masters.map((master) =>
-          nudge(
-            world,
-            master,
-            look?.members.some(({ hosts, healthy }) => healthy && hosts.includes(master.ip ?? '')) ?? false,
-            restarted,
-            context,
-          ).catch((caught: unknown) => {
+      const masters = await world.masters(signal).catch((): null => null);
+      const answers = ({ ip }: Master) =>
+        look?.members.some(({ hosts, healthy }) => healthy && hosts.includes(ip ?? '')) ?? false;
+      const tried = await Promise.all(
+        (masters ?? []).map((master) =>
+          nudge(world, master, answers(master), restarted, context).catch((caught: unknown) => {
             signal.throwIfAborted();
-            world.log.warn('a master could not be revived; trying again', {
-              slot: master.slot,
-              error: caught,
-            });
+            world.log.warn('a master could not be revived', { slot: master.slot, error: caught });
+            return false;
           }),
         ),
       );
+      if (masters === null || tried.includes(true)) quietSince = clock.now();
+      if (clock.now() - quietSince >= quietMs) return { at: clock.now(), held: false };
       await sleep(clock, lookEveryMs, signal);
     }
   };
 }
 
+/** True if something was done, or is under way, that may bring it back. */
 async function nudge(
   world: QuorumWorld,
   master: Master,
   answers: boolean,
   restarted: Map<string, { times: number; at: number }>,
   context: EffectContext,
-): Promise<void> {
+): Promise<boolean> {
   const { instance } = master;
   const { clock, signal } = context;
   assertOurs(world, instance);
@@ -81,11 +81,13 @@ async function nudge(
     await make(world, { call: 'start', instance: instance.id }, clock, signal, () =>
       world.cloud.start(instance.id, { signal }),
     );
-    return;
+    return true;
   }
-  if (instance.status !== 'Running' || answers) return;
+  if (instance.status !== 'Running') return true;
+  if (answers) return false;
   const before = restarted.get(instance.id) ?? { times: 0, at: Number.NEGATIVE_INFINITY };
-  if (before.times >= restarts || clock.now() - before.at < restartEveryMs) return;
+  if (before.times >= restarts || clock.now() - before.at < restartEveryMs) return false;
   restarted.set(instance.id, { times: before.times + 1, at: clock.now() });
   await world.host.restartEtcd(instance.id, context);
+  return true;
 }
