@@ -30,7 +30,7 @@ export function bundlePrefix(cluster: string, role: NodeRole): string {
 }
 
 /**
- * Packs a role's files, with the script that finishes the node from them. The same files give the same bytes, and the name is made
+ * Packs a role's files, with the script that finishes the node from them (`steps`: installScript). The same files give the same bytes, and the name is made
  * of those: a bundle can't be swapped for another under its name.
  */
 export async function packBundle(
@@ -38,8 +38,9 @@ export async function packBundle(
   role: NodeRole,
   files: readonly NodeFile[],
   units: readonly string[],
+  steps: readonly string[] = [],
 ): Promise<Bundle> {
-  const all = [...files, installScript(files, units)].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const all = [...files, installScript(files, units, steps)].sort((a, b) => (a.path < b.path ? -1 : 1));
   const twice = all.find((file, index) => file.path === all[index + 1]?.path);
   if (twice) throw new Error(`the ${role} bundle of ${cluster} has the file ${twice.path} twice`);
   const pack = tar.pack();

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { createAuthority, createSigningKey, issueCertificate, type KeyPair } from './certificates.ts';
+import { BOOTSTRAPPERS } from './manifests.ts';
 
 const keyPair = z.object({ certificate: z.string().min(1), key: z.string().min(1) }).readonly();
 
@@ -12,22 +13,12 @@ export const clusterKeysSchema = z
     ca: keyPair,
     /** Signs the API server's own calls to aggregated API servers. */
     frontProxyCa: keyPair,
-    /** Signs etcd's servers, its peers and its one client, the API server. */
+    /** Signs etcd's servers, its peers and its clients: the API servers, and wdrip. */
     etcdCa: keyPair,
     serviceAccount: z.object({ publicKey: z.string().min(1), privateKey: z.string().min(1) }).readonly(),
   })
   .readonly();
 export type ClusterKeys = z.infer<typeof clusterKeysSchema>;
-
-/** What a control-plane node is known by, for the certificates it serves with. */
-export interface ControlPlaneNames {
-  /** The service IP of the API server: the first of the service network. */
-  readonly serviceAddress: string;
-  /** The cluster's DNS domain, such as `cluster.local`. */
-  readonly domain: string;
-  /** Addresses and names at which clients reach it, beside those every API server has. */
-  readonly alternatives: readonly string[];
-}
 
 /** Makes a new cluster's keys. */
 export async function createClusterKeys(clock: Clock, random: Random): Promise<ClusterKeys> {
@@ -40,72 +31,50 @@ export async function createClusterKeys(clock: Clock, random: Random): Promise<C
   return { ca, frontProxyCa, etcdCa, serviceAccount };
 }
 
-/** The certificates of a control-plane node, named after the files that kubeadm puts them in. */
+/**
+ * The certificates with which the programs of a control-plane node log in, named after the files that kubeadm puts them in. What it
+ * serves with is not here: a node issues that itself, since only it knows its address.
+ */
 export interface ControlPlaneCertificates {
-  readonly apiserver: KeyPair;
   readonly apiserverKubeletClient: KeyPair;
   readonly apiserverEtcdClient: KeyPair;
   readonly frontProxyClient: KeyPair;
-  readonly etcd: KeyPair;
   readonly controllerManager: KeyPair;
   readonly scheduler: KeyPair;
+  /** The kubelet asks for its first certificate with it. No token, which would need an API server to make it, and would end. */
+  readonly kubeletBootstrap: KeyPair;
 }
 
 /** Issues a control-plane node's certificates. */
 export async function issueControlPlane(
   keys: ClusterKeys,
-  names: ControlPlaneNames,
   clock: Clock,
   random: Random,
 ): Promise<ControlPlaneCertificates> {
-  const addresses = names.alternatives.filter(isAddress);
-  const hosts = names.alternatives.filter((name) => !isAddress(name));
-  const issue = (authority: KeyPair, request: Parameters<typeof issueCertificate>[1]) =>
-    issueCertificate(authority, request, clock, random);
-  const client = (authority: KeyPair, commonName: string) =>
-    issue(authority, { commonName, usages: ['client'] });
+  const client = (authority: KeyPair, commonName: string, organizations: readonly string[] = []) =>
+    issueCertificate(authority, { commonName, organizations, usages: ['client'] }, clock, random);
   const [
-    apiserver,
     apiserverKubeletClient,
     apiserverEtcdClient,
     frontProxyClient,
-    etcd,
     controllerManager,
     scheduler,
+    kubeletBootstrap,
   ] = await Promise.all([
-    issue(keys.ca, {
-      commonName: 'kube-apiserver',
-      usages: ['server'],
-      names: [
-        'kubernetes',
-        'kubernetes.default',
-        'kubernetes.default.svc',
-        `kubernetes.default.svc.${names.domain}`,
-        'localhost',
-        ...hosts,
-      ],
-      addresses: unique(['127.0.0.1', names.serviceAddress, ...addresses]),
-    }),
     client(keys.ca, 'kube-apiserver-kubelet-client'),
     client(keys.etcdCa, 'kube-apiserver-etcd-client'),
     client(keys.frontProxyCa, 'front-proxy-client'),
-    issue(keys.etcdCa, {
-      commonName: 'etcd',
-      usages: ['server', 'client'],
-      names: ['localhost', ...hosts],
-      addresses: unique(['127.0.0.1', ...addresses]),
-    }),
     client(keys.ca, 'system:kube-controller-manager'),
     client(keys.ca, 'system:kube-scheduler'),
+    client(keys.ca, 'wdrip:control-plane-bootstrap', [BOOTSTRAPPERS]),
   ]);
   return {
-    apiserver,
     apiserverKubeletClient,
     apiserverEtcdClient,
     frontProxyClient,
-    etcd,
     controllerManager,
     scheduler,
+    kubeletBootstrap,
   };
 }
 
@@ -119,10 +88,7 @@ export function issueAdmin(keys: ClusterKeys, clock: Clock, random: Random): Pro
   );
 }
 
-function isAddress(name: string): boolean {
-  return /^\d{1,3}(\.\d{1,3}){3}$/.test(name) || name.includes(':');
-}
-
-function unique(values: readonly string[]): readonly string[] {
-  return [...new Set(values)];
+/** A certificate with which wdrip itself talks to etcd: members, health, snapshots. etcd asks for no more than its authority's word. */
+export function issueEtcdClient(keys: ClusterKeys, clock: Clock, random: Random): Promise<KeyPair> {
+  return issueCertificate(keys.etcdCa, { commonName: 'wdrip', usages: ['client'] }, clock, random);
 }

@@ -18,6 +18,14 @@ export interface PoolSpec extends InstanceTemplate {
   readonly replicas: number;
 }
 
+/** The control plane: so many instances, each with a member of etcd and an API server, behind one load balancer. */
+export interface ControlPlaneSpec extends InstanceTemplate {
+  /** 1, 3 or 5: an even number of members survives no more failures than one less. */
+  readonly replicas: number;
+  /** Where the balancer's address comes from. */
+  readonly loadBalancer: { readonly vSwitchId: string; readonly specification: string };
+}
+
 /** A cluster that is to be created. */
 export interface ClusterSpec {
   readonly cluster: string;
@@ -28,13 +36,13 @@ export interface ClusterSpec {
     readonly serviceCidr: string;
     readonly domain: string;
   };
-  /** Further names and addresses at which the API server is reached; its certificate is valid for them. */
+  /** Further names and addresses at which API servers are reached; their certificates are valid for them, beside the balancer's and their own. */
   readonly sans: readonly string[];
   /** How long a node may be silent before it is NotReady, in s. Kubernetes' own default is 50. */
   readonly nodeGraceSeconds: number;
   /** `none` where nodes have loopback addresses, which Kubernetes takes in no Endpoints object. */
   readonly endpointReconciler: 'lease' | 'none';
-  readonly controlPlane: InstanceTemplate;
+  readonly controlPlane: ControlPlaneSpec;
   readonly pools: readonly PoolSpec[];
 }
 

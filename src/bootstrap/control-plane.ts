@@ -1,14 +1,20 @@
 import { kubernetesNames } from '../kubernetes/port.ts';
 import type { KeyPair } from './certificates.ts';
 import type { ClusterKeys, ControlPlaneCertificates } from './cluster-keys.ts';
-import { etcdPorts, etcdUnit } from './etcd-unit.ts';
+import { etcdClientUrl, etcdUnit } from './etcd-unit.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { kubeletFiles } from './kubelet.ts';
 import { type NodeFile, nodePaths, onNode, placeholders, plainFile, secretFile } from './node-files.ts';
 import { flags, unitFile } from './units.ts';
 
-/** The API server's port. */
+/** The API server's port, on each master and on the load balancer. */
 export const API_PORT = 6443;
+
+/**
+ * Open while the master's API server is ready, which needs its own etcd member: a load balancer that looks at `API_PORT` itself would go on
+ * sending people to an API server that answers every request with an error.
+ */
+export const READY_PORT = 6444;
 
 /** The pool label of control-plane nodes. */
 export const CONTROL_PLANE_POOL = 'control-plane';
@@ -31,8 +37,6 @@ export interface ControlPlaneSettings {
   readonly nodeGraceSeconds: number;
   /** `none` where the API server's address may not stand in an Endpoints object: a loopback address. */
   readonly endpointReconciler: 'lease' | 'none';
-  /** Bootstrap token with which the node's own kubelet joins. */
-  readonly token: string;
 }
 
 /** Everything that makes an instance a control-plane node: keys, certificates, units, kubeconfigs. It holds the CA's keys. */
@@ -57,11 +61,9 @@ export function controlPlaneFiles(
     ...pair(`${pki}/etcd/ca`, keys.etcdCa),
     plainFile(`${pki}/sa.pub`, keys.serviceAccount.publicKey),
     secretFile(`${pki}/sa.key`, keys.serviceAccount.privateKey),
-    ...pair(`${pki}/apiserver`, certificates.apiserver),
     ...pair(`${pki}/apiserver-kubelet-client`, certificates.apiserverKubeletClient),
     ...pair(`${pki}/apiserver-etcd-client`, certificates.apiserverEtcdClient),
     ...pair(`${pki}/front-proxy-client`, certificates.frontProxyClient),
-    ...pair(`${pki}/etcd/etcd`, certificates.etcd),
     secretFile(
       `${kubernetes}/controller-manager.conf`,
       login('system:kube-controller-manager', certificates.controllerManager),
@@ -69,12 +71,14 @@ export function controlPlaneFiles(
     secretFile(`${kubernetes}/scheduler.conf`, login('system:kube-scheduler', certificates.scheduler)),
     etcdUnit(settings.cluster),
     apiserverUnit(settings),
+    readyUnit(),
     controllerManagerUnit(settings),
     schedulerUnit(),
     ...kubeletFiles({
       ...settings,
       server,
       caCertificate: keys.ca.certificate,
+      bootstrap: { certificate: certificates.kubeletBootstrap },
       labels: { [kubernetesNames.pool]: CONTROL_PLANE_POOL },
       taints: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }],
     }),
@@ -85,11 +89,65 @@ export function controlPlaneFiles(
 export const controlPlaneUnits = [
   'etcd',
   'kube-apiserver',
+  'kube-apiserver-ready',
   'kube-controller-manager',
   'kube-scheduler',
   'containerd',
   'kubelet',
 ] as const;
+
+/** What a control-plane node is known by, for the certificates it serves with. */
+export interface ControlPlaneNames {
+  /** The service IP of the API server: the first of the service network. */
+  readonly serviceAddress: string;
+  /** The cluster's DNS domain, such as `cluster.local`. */
+  readonly domain: string;
+  /** Addresses and names at which clients reach it, beside its own and those every API server has: the load balancer's first of all. */
+  readonly alternatives: readonly string[];
+}
+
+/**
+ * Shell lines of the install script with which the node issues what it serves with: its address is known to nobody before, and the
+ * authorities' keys are there. Throws if a name could break out of its quotes.
+ */
+export function servingCertificates(names: ControlPlaneNames): readonly string[] {
+  for (const name of [names.serviceAddress, names.domain, ...names.alternatives]) {
+    if (!/^[\w.:-]+$/.test(name)) throw new Error(`${JSON.stringify(name)} cannot stand in a certificate`);
+  }
+  const addresses = ['127.0.0.1', names.serviceAddress, ...names.alternatives.filter(isAddress)];
+  const service = 'kubernetes.default.svc';
+  const hosts = ['kubernetes', 'kubernetes.default', service, `${service}.${names.domain}`, 'localhost'];
+  const all = [...hosts, ...names.alternatives.filter((name) => !isAddress(name))];
+  const pki = `"$root/${nodePaths.pki}"`;
+  return [
+    '# Certificates that this node serves with, valid for its own address.',
+    `wdrip-node issue --ca ${pki}/ca --out ${pki}/apiserver --common-name kube-apiserver \\`,
+    `  --names '${all.join(',')}' --addresses "$ip,${[...new Set(addresses)].join(',')}"`,
+    `wdrip-node issue --ca ${pki}/etcd/ca --out ${pki}/etcd/etcd --common-name etcd --client \\`,
+    `  --names localhost --addresses "$ip,127.0.0.1"`,
+  ];
+}
+
+function isAddress(name: string): boolean {
+  return /^\d{1,3}(\.\d{1,3}){3}$/.test(name) || name.includes(':');
+}
+
+function readyUnit(): NodeFile {
+  return unitFile({
+    name: 'kube-apiserver-ready',
+    description: 'Port that is open while the API server is ready',
+    command: [
+      'wdrip-node',
+      'ready',
+      ...flags({
+        listen: `${placeholders.ip}:${READY_PORT}`,
+        url: `https://${placeholders.ip}:${API_PORT}/readyz`,
+        ca: onNode(`${nodePaths.pki}/ca.crt`),
+      }),
+    ],
+    restartSeconds: 1,
+  });
+}
 
 function apiserverUnit(settings: ControlPlaneSettings): NodeFile {
   const pki = onNode(nodePaths.pki);
@@ -114,7 +172,8 @@ function apiserverUnit(settings: ControlPlaneSettings): NodeFile {
         'kubelet-client-certificate': `${pki}/apiserver-kubelet-client.crt`,
         'kubelet-client-key': `${pki}/apiserver-kubelet-client.key`,
         'kubelet-preferred-address-types': ['InternalIP', 'Hostname'],
-        'etcd-servers': `https://${placeholders.ip}:${etcdPorts.client}`,
+        // Its own member only: another one may belong to a cluster that was left behind by a restore.
+        'etcd-servers': etcdClientUrl(placeholders.ip),
         'etcd-cafile': `${pki}/etcd/ca.crt`,
         'etcd-certfile': `${pki}/apiserver-etcd-client.crt`,
         'etcd-keyfile': `${pki}/apiserver-etcd-client.key`,

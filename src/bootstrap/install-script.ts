@@ -8,8 +8,13 @@ const METADATA_TOKEN_SECONDS = 60;
 /**
  * The script that finishes a node from its unpacked bundle: it puts the node's own values into the files that wait for them, and starts
  * the units. It can be run again: a file without placeholders is left alone.
+ * `steps` are lines of shell that run between the two; they know `$root`, `$ip` and `$instance`.
  */
-export function installScript(files: readonly NodeFile[], units: readonly string[]): NodeFile {
+export function installScript(
+  files: readonly NodeFile[],
+  units: readonly string[],
+  steps: readonly string[] = [],
+): NodeFile {
   const templates = files
     .filter((file) => Object.values(placeholders).some((each) => file.content.includes(each)))
     .map((file) => file.path)
@@ -38,7 +43,7 @@ finish() {
 }
 ${templates.map((path) => `finish ${path}`).join('\n')}
 mkdir -p "$root/${nodePaths.kubernetes}/manifests"
-
+${steps.map((step) => `${step}\n`).join('')}
 systemctl daemon-reload
 ${units.map((unit) => `systemctl enable --now ${unit}.service`).join('\n')}
 echo "this node is set up: $ip.$instance"

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { kubeconfig } from './kubeconfig.ts';
+import { type KubeconfigUser, kubeconfig } from './kubeconfig.ts';
 import {
   type NodeFile,
   nodeNameTemplate,
@@ -18,8 +18,8 @@ export interface KubeletSettings {
   /** Where the kubelet finds the API server: its own machine's on a control-plane node. */
   readonly server: string;
   readonly caCertificate: string;
-  /** Bootstrap token, for its first certificate. */
-  readonly token: string;
+  /** Whom it asks for its first certificate as: a bootstrap token's holder, or on a control-plane node one with a certificate. */
+  readonly bootstrap: KubeconfigUser;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly { readonly key: string; readonly effect: 'NoSchedule' }[];
   readonly clusterDns: string;
@@ -36,7 +36,7 @@ const LONGEST_LEASE_SECONDS = 40;
  * the real kubelet and by the sandbox's hollow one alike.
  */
 export function kubeletFiles(settings: KubeletSettings): readonly NodeFile[] {
-  const { cluster, server, caCertificate, token } = settings;
+  const { cluster, server, caCertificate, bootstrap } = settings;
   const configuration = {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -65,7 +65,7 @@ export function kubeletFiles(settings: KubeletSettings): readonly NodeFile[] {
     plainFile(nodePaths.containerdConfig, containerdConfiguration()),
     secretFile(
       `${nodePaths.kubernetes}/bootstrap-kubelet.conf`,
-      kubeconfig({ cluster, server, caCertificate, userName: 'kubelet-bootstrap', user: { token } }),
+      kubeconfig({ cluster, server, caCertificate, userName: 'kubelet-bootstrap', user: bootstrap }),
     ),
     unitFile({
       name: 'containerd',

@@ -1,8 +1,8 @@
 import type { Random } from '../runtime/random.ts';
 import type { Manifest } from './cluster-api.ts';
 
-/** The group that every holder of a bootstrap token is in. */
-const BOOTSTRAPPERS = 'system:bootstrappers';
+/** The group that every holder of a bootstrap token is in, and the kubelets of control-plane nodes before they have a certificate. */
+export const BOOTSTRAPPERS = 'system:bootstrappers';
 
 /**
  * What lets nodes join by themselves, as kubeadm sets it up: a token's holder may ask for a certificate, that certificate is signed

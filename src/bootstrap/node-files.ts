@@ -32,6 +32,14 @@ export const nodePaths = {
   kubeletConfig: 'var/lib/kubelet/config.yaml',
   containerdConfig: 'etc/containerd/config.toml',
   etcdData: 'var/lib/etcd',
+  /** Copies of etcd's data that were kept before it was overwritten. */
+  etcdKept: 'var/lib/wdrip/etcd-kept',
+  /** Peer URLs of members that this one asks whether it may join, one a line. */
+  etcdSeeds: 'etc/etcd/seeds',
+  /** Its presence lets this node's etcd begin a new cluster, once: `wdrip-node etcd` removes it. */
+  etcdFound: 'etc/etcd/found',
+  /** Its presence lets this node's etcd go on as a cluster of one with the data that it has, once. */
+  etcdForce: 'etc/etcd/force-new-cluster',
 } as const;
 
 /** A path below the node's root, as the files on the node name it. */

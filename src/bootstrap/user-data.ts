@@ -1,3 +1,4 @@
+import { dirname } from 'node:path/posix';
 import type { BundleReference, NodeRole } from './bundle.ts';
 import { nodePaths } from './node-files.ts';
 
@@ -9,6 +10,8 @@ export interface UserDataSettings extends BundleReference {
   readonly bucket: string;
   /** Endpoint of the object store as instances reach it: a URL, or empty for the region's own. */
   readonly endpoint: string;
+  /** Peer URLs of etcd members that a control-plane node may ask whether it may join. */
+  readonly seeds?: readonly string[];
 }
 
 /** The least of the limits that apply: 32 KB today, 16 KB in the older documents and in ROS templates. */
@@ -21,8 +24,8 @@ const FETCH_LIMIT = '10m';
  * hash, unpacks it and runs what is in it. Throws if a value could break out of its quotes.
  */
 export function userData(settings: UserDataSettings): string {
-  const { cluster, role, region, bucket, key, sha256, endpoint } = settings;
-  for (const value of [cluster, role, region, bucket, key, sha256, endpoint]) {
+  const { cluster, role, region, bucket, key, sha256, endpoint, seeds } = settings;
+  for (const value of [cluster, role, region, bucket, key, sha256, endpoint, ...(seeds ?? [])]) {
     if (!/^[\w.:/@-]*$/.test(value)) throw new Error(`${JSON.stringify(value)} cannot stand in user data`);
   }
   const script = `#!/bin/sh
@@ -40,10 +43,19 @@ wdrip-node fetch --limit ${FETCH_LIMIT} --region '${region}' --bucket '${bucket}
 umask 022
 tar -xzf "$work/bundle.tar.gz" --no-same-owner -C "$root/"
 rm -f "$work/bundle.tar.gz"
-exec sh "$root/${nodePaths.install}"
+${seeds === undefined ? '' : seedsLines(seeds)}exec sh "$root/${nodePaths.install}"
 `;
   const bytes = Buffer.byteLength(script);
   if (bytes > MAX_USER_DATA_BYTES)
     throw new Error(`user data has ${bytes} bytes, over ${MAX_USER_DATA_BYTES}`);
   return script;
+}
+
+function seedsLines(seeds: readonly string[]): string {
+  return `
+# Members of etcd that this node's member asks whether it was added. It joins as a learner, and in no other way.
+mkdir -p "$root/${dirname(nodePaths.etcdSeeds)}"
+cat > "$root/${nodePaths.etcdSeeds}" <<'END'
+${seeds.map((seed) => `${seed}\n`).join('')}END
+`;
 }

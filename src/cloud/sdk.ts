@@ -10,7 +10,7 @@ import { defaultRetryPolicy, type Repeatable, type RetryNote, type RetryPolicy, 
  * How long one call may take, in ms. Also the SDK's connect time-out, which is really one of an idle connection and would cut a slow
  * answer short if it were less. A create takes seconds; the SDK's own default of 3 s would leave its outcome open.
  */
-const CALL_TIMEOUT_MS = 20_000;
+export const CALL_TIMEOUT_MS = 20_000;
 
 /** What the adapter is made with. */
 export interface AlibabaOptions {
@@ -83,7 +83,7 @@ export function createCaller(options: AlibabaOptions): Caller {
       });
       const parsed = call.answer.safeParse(response.body);
       if (parsed.success) return parsed.data;
-      throw badAnswer(call.action, parsed.error.issues.map(issueText).slice(0, ISSUES_SHOWN).join('; '));
+      throw badAnswer(call.action, issuesOf(parsed.error));
     };
     return withRetry(once, {
       action: call.action,
@@ -99,6 +99,11 @@ export function createCaller(options: AlibabaOptions): Caller {
 
 /** How many of an answer's faults a message names: the first says most. */
 const ISSUES_SHOWN = 3;
+
+/** What is wrong with an answer, without its values. */
+export function issuesOf(error: z.ZodError): string {
+  return error.issues.map(issueText).slice(0, ISSUES_SHOWN).join('; ');
+}
 
 /** Where and what, without the value. */
 function issueText(issue: { readonly path: readonly PropertyKey[]; readonly message: string }): string {

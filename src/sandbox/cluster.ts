@@ -1,40 +1,46 @@
 import { stringify } from 'yaml';
 import type { ClusterSpec, InstanceTemplate } from '../bootstrap/cluster-spec.ts';
-import { catalogOf } from './cloud/catalog.ts';
+import { type Catalog, catalogOf } from './cloud/catalog.ts';
 import { roleName } from './daemon.ts';
 import type { SandboxPaths } from './dir.ts';
 import type { SandboxState } from './state.ts';
 
 /** The sandbox's region and its zones: as many as `createCloud` makes by itself. */
 const ZONE_LETTERS = ['h', 'i', 'j'] as const;
-/** So many addresses are given to the control plane, one after the other: its certificates must be valid for them beforehand. */
-const CONTROL_PLANE_ADDRESSES = 9;
 /** A common size. Nothing in the sandbox enforces it. */
 const INSTANCE_TYPE = 'ecs.c7.xlarge';
 const SYSTEM_DISK = { sizeGiB: 40, category: 'cloud_essd' } as const;
+/** The smallest balancer. Nothing in the sandbox enforces it. */
+const BALANCER_SPECIFICATION = 'slb.s1.small';
 /** The one pool. */
 const POOL = 'workers';
 
 /** What a sandbox's cluster is to look like. */
 export interface SandboxClusterSettings {
+  /** 1, 3 or 5. */
+  readonly masters: number;
   readonly workers: number;
   readonly nodeGraceSeconds: number;
   /** Changes to machines/policy.ts for the pool, as they go into the supervisor's configuration. */
   readonly policy: Readonly<Record<string, number>>;
 }
 
-/** The cluster that `wdrip sandbox up` creates: one control-plane node, and a pool of workers over three zones. */
+/** The cluster that `wdrip sandbox up` creates: a control plane and a pool of workers, both over three zones. */
 export function sandboxClusterSpec(state: SandboxState, settings: SandboxClusterSettings): ClusterSpec {
-  const { cluster, region, network, bucket, objectsEndpoint } = state;
+  const { cluster, region, bucket, objectsEndpoint } = state;
   return {
     cluster,
     objects: { region, bucket, endpoint: objectsEndpoint },
     network: { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', domain: 'cluster.local' },
-    sans: Array.from({ length: CONTROL_PLANE_ADDRESSES }, (_, index) => `127.${network}.1.${index + 1}`),
+    sans: [],
     nodeGraceSeconds: settings.nodeGraceSeconds,
     // Loopback addresses may stand in no Endpoints object.
     endpointReconciler: 'none',
-    controlPlane: template(state, 'control-plane'),
+    controlPlane: {
+      ...template(state, 'control-plane'),
+      replicas: settings.masters,
+      loadBalancer: { vSwitchId: first(catalogOfState(state).vSwitches, 'vSwitch').id, specification: BALANCER_SPECIFICATION },
+    },
     pools: [{ ...template(state, 'worker'), id: POOL, replicas: settings.workers }],
   };
 }
@@ -44,6 +50,7 @@ export function superviseConfiguration(
   paths: SandboxPaths,
   state: SandboxState,
   settings: SandboxClusterSettings,
+  loadBalancerId: string,
 ): string {
   const { accessKeyId, accessKeySecret, region, bucket } = state;
   const keys = { accessKeyId, accessKeySecret };
@@ -53,6 +60,8 @@ export function superviseConfiguration(
       kubeconfig: paths.kubeconfig,
       material: paths.material,
       store: paths.store,
+      etcd: { caFile: paths.etcdCa, certFile: paths.etcdCert, keyFile: paths.etcdKey },
+      controlPlane: { replicas: settings.masters, ...template(state, 'control-plane'), loadBalancerId },
       cloud: { endpoint: state.cloudEndpoint, protocol: 'http', region, ...keys },
       objects: { endpoint: state.objectsEndpoint, region, bucket, sldEnable: true, ...keys },
       pools: [
@@ -69,8 +78,8 @@ export function superviseConfiguration(
 }
 
 function template(state: SandboxState, role: 'control-plane' | 'worker'): InstanceTemplate {
-  const zones = ZONE_LETTERS.map((letter) => `${state.region}-${letter}`);
-  const catalog = catalogOf(state.region, zones);
+  const zones = zonesOf(state);
+  const catalog = catalogOfState(state);
   return {
     zones,
     imageId: first(catalog.imageIds, 'image'),
@@ -82,7 +91,15 @@ function template(state: SandboxState, role: 'control-plane' | 'worker'): Instan
   };
 }
 
-function first(values: readonly string[], what: string): string {
+function zonesOf(state: SandboxState): readonly string[] {
+  return ZONE_LETTERS.map((letter) => `${state.region}-${letter}`);
+}
+
+function catalogOfState(state: SandboxState): Catalog {
+  return catalogOf(state.region, zonesOf(state));
+}
+
+function first<T>(values: readonly T[], what: string): T {
   const [value] = values;
   if (value === undefined) throw new Error(`the sandbox's catalogue has no ${what}`);
   return value;

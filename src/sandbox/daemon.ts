@@ -66,7 +66,10 @@ export async function startDaemon(settings: DaemonSettings): Promise<Daemon> {
   const bucket = `wdrip-${cluster}`;
   await cloud.putBucket(bucket);
   for (const role of ['control-plane', 'worker'] as const) await cloud.putRole(roleOf(cluster, bucket, role));
-  const servers = await startCloudServers(cloud);
+  const servers = await startCloudServers(cloud, {
+    originOf: host.originOf,
+    warn: (why) => log.warn('a load balancer can not listen', { why }),
+  });
 
   let state: SandboxState = {
     version: 1,

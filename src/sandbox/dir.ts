@@ -18,6 +18,10 @@ export interface SandboxPaths {
   /** The way into the cluster, for its owner. */
   readonly kubeconfig: string;
   readonly material: string;
+  /** wdrip's way into etcd: authority, certificate and key, PEM. */
+  readonly etcdCa: string;
+  readonly etcdCert: string;
+  readonly etcdKey: string;
   /** Configuration for `wdrip supervise`. */
   readonly supervise: string;
   /** The supervisor's records. */
@@ -35,6 +39,9 @@ export function sandboxPaths(folder: string): SandboxPaths {
     log: at('daemon.log'),
     kubeconfig: at('kubeconfig'),
     material: at('material.json'),
+    etcdCa: at('etcd-ca.crt'),
+    etcdCert: at('etcd-client.crt'),
+    etcdKey: at('etcd-client.key'),
     supervise: at('supervise.yml'),
     store: at('store'),
   };
@@ -50,6 +57,9 @@ export const sandboxEntries = [
   'kubeconfig',
   'material.json',
   'material.json.new',
+  'etcd-ca.crt',
+  'etcd-client.crt',
+  'etcd-client.key',
   'supervise.yml',
   'store',
   'instances',

@@ -3,7 +3,11 @@ import { createCluster } from '../bootstrap/create-cluster.ts';
 import { kubernetesClusterApi } from '../bootstrap/kubernetes-cluster-api.ts';
 import { ossObjectStore } from '../bootstrap/oss.ts';
 import { createAlibabaCloud } from '../cloud/alibaba.ts';
+import { createAlibabaLoadBalancers } from '../cloud/alibaba-load-balancers.ts';
+import type { LoadBalancers } from '../cloud/load-balancers.ts';
 import type { Cloud } from '../cloud/port.ts';
+import type { AlibabaOptions } from '../cloud/sdk.ts';
+import { createEtcd } from '../etcd/adapter.ts';
 import { Failure } from '../failure.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { systemRandom } from '../runtime/random.ts';
@@ -24,6 +28,8 @@ export interface BringUpOptions {
   /** Its folder; by default the user's own. */
   readonly dir?: string | undefined;
   readonly workers: number;
+  /** 1, 3 or 5; by default 1. */
+  readonly masters?: number | undefined;
   /** A folder with etcd's and Kubernetes' programs; by default they are looked for, or built. */
   readonly programs?: string | undefined;
   /** How long the cloud takes over things: as a real one, or as fast as it can be watched. */
@@ -49,6 +55,7 @@ export interface SandboxHandle {
   readonly admin: AdminClient;
   /** The cloud as anybody with the account's key sees it: to do things behind wdrip's back. */
   readonly cloud: Cloud;
+  readonly loadBalancers: LoadBalancers;
   /** Runs a command on an instance (its id, address, node name or slot), without its agent. */
   exec(instance: string, command: readonly string[]): Promise<ExecResult>;
   down(options?: { readonly keep?: boolean }): Promise<void>;
@@ -56,6 +63,7 @@ export interface SandboxHandle {
 
 /** Kubelets of the sandbox renew their lease every quarter of it: NotReady comes within 10 s of a failure. */
 export const DEFAULT_NODE_GRACE_SECONDS = 10;
+export const DEFAULT_MASTERS = 1;
 export const DEFAULT_CLUSTER = 'sandbox';
 /** The control plane starts in 10 s on an idle machine; ten times that is for a busy one. */
 const TIMEOUTS = { instanceMs: 120_000, apiMs: 120_000, nodesMs: 180_000 };
@@ -71,6 +79,7 @@ export async function bringUp(options: BringUpOptions): Promise<SandboxHandle> {
   const progress = options.onProgress ?? (() => {});
   const paths = sandboxPaths(options.dir ?? defaultSandboxDir());
   const settings: SandboxClusterSettings = {
+    masters: options.masters ?? DEFAULT_MASTERS,
     workers,
     nodeGraceSeconds: options.nodeGraceSeconds ?? DEFAULT_NODE_GRACE_SECONDS,
     policy: options.policy ?? {},
@@ -94,11 +103,14 @@ export async function bringUp(options: BringUpOptions): Promise<SandboxHandle> {
   });
   try {
     const handle = await openSandbox(paths.dir);
-    const { state, cloud } = handle;
+    const { state, cloud, loadBalancers } = handle;
     signal?.throwIfAborted();
 
     const created = await createCluster({
       cloud,
+      loadBalancers,
+      etcd: ({ caCertificate, client }) =>
+        createEtcd({ tls: { ca: caCertificate, cert: client.certificate, key: client.key }, clock }),
       objects: ossObjectStore({ ...state, endpoint: state.objectsEndpoint, sldEnable: true }),
       clusterApi: kubernetesClusterApi,
       spec: sandboxClusterSpec(state, settings),
@@ -110,7 +122,12 @@ export async function bringUp(options: BringUpOptions): Promise<SandboxHandle> {
       ...(signal ? { signal } : {}),
     });
     await saveMaterial(paths.material, created.material);
-    await writePrivately(paths.supervise, superviseConfiguration(paths, state, settings));
+    const { caCertificate, client } = created.etcd;
+    await writePrivately(paths.etcdCa, caCertificate);
+    await writePrivately(paths.etcdCert, client.certificate);
+    await writePrivately(paths.etcdKey, client.key);
+    const { id } = created.loadBalancer;
+    await writePrivately(paths.supervise, superviseConfiguration(paths, state, settings, id));
     await daemon.release();
     return handle;
   } catch (caught) {
@@ -125,14 +142,14 @@ export async function openSandbox(dir: string): Promise<SandboxHandle> {
   const paths = sandboxPaths(dir);
   const state = await mustReadSandboxState(paths);
   const admin = adminClient(state.cloudEndpoint, state.adminToken, clock);
-  const cloud = createAlibabaCloud({
+  const account: AlibabaOptions = {
     region: state.region,
     endpoint: state.cloudEndpoint,
     protocol: 'http',
     credentials: state,
     clock,
     random: systemRandom,
-  });
+  };
   return {
     dir: paths.dir,
     kubeconfig: paths.kubeconfig,
@@ -140,7 +157,8 @@ export async function openSandbox(dir: string): Promise<SandboxHandle> {
     paths,
     state,
     admin,
-    cloud,
+    cloud: createAlibabaCloud(account),
+    loadBalancers: createAlibabaLoadBalancers(account),
     exec: async (name, command) => execOn(paths, state, findInstance(await admin.instances(), name), command),
     down: async ({ keep = false } = {}) => void (await takeDown(paths.dir, { keep, clock })),
   };

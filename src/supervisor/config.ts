@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import type { NodePolicyChanges } from '../../machines/policy.ts';
 import { Failure } from '../failure.ts';
+import { controlPlaneConfig, etcdConfig } from './control-plane-config.ts';
 
 const durationMs = z.number().int().positive();
 const percentage = z.string().regex(/^(100|[1-9]?\d)%$/, 'must be a percentage such as "10%"');
@@ -64,6 +65,9 @@ const schema = z.strictObject({
     sldEnable: z.boolean().default(false),
     ...credentials,
   }),
+  /** Without these two wdrip looks after workers only. */
+  etcd: etcdConfig.optional(),
+  controlPlane: controlPlaneConfig.optional(),
   pools: z.array(pool).min(1),
   /** Numbers of the supervisor itself. */
   supervisor: z

@@ -14,7 +14,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/kubernetes': ['src/runtime', 'src/failure.ts', 'src/log.ts'],
   'src/cloud': ['src/runtime', 'src/failure.ts', 'src/log.ts'],
   'src/etcd': ['src/runtime', 'src/failure.ts', 'src/log.ts'],
-  'src/bootstrap': ['src/cloud', 'src/kubernetes', 'src/runtime', 'src/failure.ts', 'src/log.ts'],
+  'src/bootstrap': ['src/cloud', 'src/kubernetes', 'src/etcd', 'src/runtime', 'src/failure.ts', 'src/log.ts'],
   'src/backup': ['src/etcd', 'src/kubernetes', 'src/runtime', 'src/failure.ts', 'src/log.ts'],
   'src/effects': [
     'machines',
@@ -46,12 +46,15 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     'src/bootstrap',
     'src/cloud',
     'src/kubernetes',
+    'src/etcd',
     'src/runtime',
     'src/failure.ts',
     'src/log.ts',
   ],
   'src/simulator': [
     'machines',
+    // The embedded cluster serves the supervisor's own page.
+    'src/dashboard',
     'src/supervisor',
     'src/effects',
     'src/cloud',

@@ -15,6 +15,7 @@ const MOST_WORKERS = 200;
 const LONGEST_GRACE_SECONDS = 3600;
 
 interface UpOptions {
+  readonly masters: string;
   readonly workers: number;
   readonly dir: string;
   readonly programs?: string;
@@ -27,6 +28,11 @@ interface UpOptions {
 export function upCommand(): Command {
   return new Command('up')
     .description('bring up a sandbox: a cloud, a control plane, and workers that join it')
+    .addOption(
+      new Option('-m, --masters <n>', 'how many masters, each with its own etcd member and API server')
+        .choices(['1', '3', '5'])
+        .default('1'),
+    )
     .option('-w, --workers <n>', 'how many workers', wholeNumber(0, MOST_WORKERS), 3)
     .addOption(dirOption())
     .option('--programs <folder>', 'where etcd and the Kubernetes programs are; by default found or built')
@@ -61,6 +67,7 @@ export function upCommand(): Command {
       try {
         const sandbox = await bringUp({
           ...options,
+          masters: Number(options.masters),
           nodeGraceSeconds: options.nodeGrace,
           signal: stop.signal,
           onProgress: (step) => process.stderr.write(`${seconds()}  ${step}\n`),

@@ -118,6 +118,7 @@ export async function createCloud(settings: CloudSettings): Promise<SandboxCloud
     adminToken,
     ...world.counters(),
     instances: [...world.instances.values()],
+    balancers: [...world.balancers.values()],
     roles: [...world.roles.values()],
     tokens: clientTokens.used(),
   }));
@@ -221,6 +222,7 @@ function emptyState(region: string, random: Random): CloudState {
     nextSequence: 0,
     addressesGiven: {},
     instances: [],
+    balancers: [],
     roles: [],
     tokens: [],
   };

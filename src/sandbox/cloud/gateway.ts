@@ -1,6 +1,6 @@
 import type { Json } from '../../runtime/record.ts';
 import type { ActionAnswer } from './actions/action.ts';
-import { ecsActions, ecsVersion } from './actions/table.ts';
+import { type Product, products } from './actions/table.ts';
 import { ApiError } from './api-error.ts';
 import type { Authentication, SignedCall, WireRequest } from './authentication.ts';
 import type { ClientTokens } from './client-tokens.ts';
@@ -48,8 +48,7 @@ export function createGateway(parts: GatewayParts): Gateway {
 
   const perform = async (call: Pick<SignedCall, 'action' | 'version' | 'params'>) => {
     const { action, params } = call;
-    if (call.version !== ecsVersion) throw new ApiError(unverified.unknownVersion);
-    const entry = ecsActions.get(action);
+    const entry = productOf(call.version).actions.get(action);
     if (entry === undefined) throw new ApiError(unverified.unknownAction);
     const region = optional(params, 'RegionId');
     if (region !== null && region !== world.region) throw new ApiError(unverified.unknownRegion);
@@ -64,7 +63,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     const tell = (outcome: Outcome, code: string) => ({ outcome, code, effect });
     try {
       const call = parts.authentication.check(request);
-      if (!mayCall(call.principal, `ecs:${call.action}`)) throw forbidden();
+      if (!mayCall(call.principal, `${productOf(call.version).name}:${call.action}`)) throw forbidden();
       parts.throttle.admit(world.accountId, call.action);
       const fault = faults.take(call.action, namedInstances(call.params));
       const delayMs = fault?.answer.kind === 'delay' ? fault.answer.ms : 0;
@@ -105,15 +104,23 @@ export function createGateway(parts: GatewayParts): Gateway {
       return outcome;
     },
     async call(action, params) {
+      const product = products.find(({ actions }) => actions.has(action));
       const answer = await perform({
         action,
-        version: ecsVersion,
+        version: product?.version ?? '',
         params: new Map(Object.entries({ RegionId: world.region, ...params })),
       });
       if (answer.effect) await parts.saved();
       return answer.body;
     },
   };
+}
+
+/** The version of its API says which product a call is for. @throws ApiError InvalidVersion */
+function productOf(version: string): Product {
+  const product = products.find((each) => each.version === version);
+  if (product === undefined) throw new ApiError(unverified.unknownVersion);
+  return product;
 }
 
 function faulty(fault: Fault | null, requestId: string): [Outcome, string] {

@@ -71,6 +71,39 @@ export const instanceSchema = z
   .readonly();
 export type InstanceRecord = z.infer<typeof instanceSchema>;
 
+const listenerSchema = z
+  .object({
+    port: z.number(),
+    backendPort: z.number(),
+    healthPort: z.number(),
+    intervalMs: z.number(),
+    timeoutMs: z.number(),
+    healthyThreshold: z.number(),
+    unhealthyThreshold: z.number(),
+    /** One is created stopped, and has to be started. */
+    running: z.boolean(),
+  })
+  .readonly();
+export type ListenerRecord = z.infer<typeof listenerSchema>;
+
+/** A classic load balancer. */
+export const balancerSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    vSwitchId: z.string(),
+    specification: z.string(),
+    /** In 127.N.251.0/24, never shared. */
+    address: z.string(),
+    tags: z.record(z.string(), z.string()).readonly(),
+    createdAt: z.number(),
+    listeners: z.array(listenerSchema).readonly(),
+    /** The default server group. Weight 0 gets no new connections. */
+    backends: z.array(z.object({ serverId: z.string(), weight: z.number() }).readonly()).readonly(),
+  })
+  .readonly();
+export type BalancerRecord = z.infer<typeof balancerSchema>;
+
 /** A RAM role that instances can carry, and what its holder may do. */
 export const roleSchema = z
   .object({
@@ -109,6 +142,8 @@ export const cloudStateSchema = z
     /** By subnet (`1`: control plane, `2`: others): how many addresses were given out. */
     addressesGiven: z.record(z.string(), z.number()).readonly(),
     instances: z.array(instanceSchema).readonly(),
+    /** Absent in states that are older than load balancers. */
+    balancers: z.array(balancerSchema).readonly().default([]),
     roles: z.array(roleSchema).readonly(),
     tokens: z.array(usedTokenSchema).readonly(),
   })

@@ -1,3 +1,5 @@
+import { startBalancers } from './balancer/balancers.ts';
+import type { OriginOf } from './balancer/listener.ts';
 import type { SandboxCloud } from './cloud.ts';
 import type { Listening } from './http/listen.ts';
 import { serveMetadata } from './http/metadata.ts';
@@ -10,6 +12,10 @@ export interface ServerSettings {
   /** Of the cloud's own region; the others take any free one. */
   readonly ossPort?: number;
   readonly metadataPort?: number;
+  /** Knows from which instance a connection comes that is not from its address. */
+  readonly originOf?: OriginOf;
+  /** Hears of what can't be served, such as a balancer whose address is taken. */
+  readonly warn?: (why: string) => void;
 }
 
 /** The cloud's servers, on 127.0.0.1. */
@@ -40,8 +46,9 @@ export async function startCloudServers(
   settings: ServerSettings = {},
 ): Promise<CloudServers> {
   const started: Listening[] = [];
+  const balancers = startBalancers(cloud.world, { originOf: settings.originOf, failed: settings.warn ?? (() => {}) });
   const close = async () => {
-    await Promise.all(started.map((server) => server.close()));
+    await Promise.all([balancers.close(), ...started.map((server) => server.close())]);
   };
   const start = async (server: Promise<Listening>) => {
     const listening = await server;

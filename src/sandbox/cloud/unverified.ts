@@ -123,6 +123,43 @@ export const unverified = {
     code: 'InvalidIPAddress.AlreadyUsed',
     message: 'The specified IP address is already used.',
   },
+  unknownBalancer: {
+    status: 404,
+    code: 'InvalidLoadBalancerId.NotFound',
+    message: 'The specified LoadBalancerId does not exist.',
+  },
+  listenerExists: {
+    status: 400,
+    code: 'ListenerAlreadyExists',
+    message: 'There is already a listener bound to the port on the specified load balancer.',
+  },
+  unknownListener: {
+    status: 404,
+    code: 'ListenerNotExist',
+    message: 'The specified listener does not exist.',
+  },
+  /** A backend is to be added that is not Running. */
+  backendNotRunning: {
+    status: 400,
+    code: 'ServerStatusNotSupport',
+    message: 'The specified backend server must be running.',
+  },
+  unknownBackend: {
+    status: 404,
+    code: 'InvalidServerId.NotFound',
+    message: 'The specified ServerId does not exist.',
+  },
+  noBalancerAddress: {
+    status: 400,
+    code: 'QuotaExceeded.PrivateIpAddress',
+    message: 'Insufficient private ip in the specified vSwitch.',
+  },
+  /** New connections while no backend is healthy, and those that would go back to the server from which they come. */
+  refusedConnectionsAreReset: true,
+  /** The first check of a backend decides at once; the thresholds hold from then on. */
+  firstCheckDecides: true,
+  /** Defaults of a TCP listener's checks, in s and in checks. */
+  healthCheck: { interval: 2, timeout: 5, healthyThreshold: 3, unhealthyThreshold: 3 },
   /** A reboot counts as a start: it moves StartTime. */
   rebootMovesStartTime: true,
   /** An account stops its instances in economical mode (and so may lose their stock) unless the call says KeepCharging. */

@@ -6,7 +6,7 @@ import { noSuchInstance } from './api-error.ts';
 import type { Catalog } from './catalog.ts';
 import type { Invocation } from './invocations.ts';
 import { createJournal, type Journal } from './journal.ts';
-import type { CloudState, InstanceRecord, Role } from './records.ts';
+import type { BalancerRecord, CloudState, InstanceRecord, Role } from './records.ts';
 import type { SystemEvent } from './system-events.ts';
 import { type CloudTimings, jittered } from './timings.ts';
 
@@ -21,6 +21,9 @@ export interface World {
   readonly host: InstanceHost;
   readonly journal: Journal;
   readonly instances: ReadonlyMap<string, InstanceRecord>;
+  readonly balancers: ReadonlyMap<string, BalancerRecord>;
+  /** What a balancer's listener thinks of a backend, null before its first look. Set when the servers are up. */
+  backendHealth: (balancer: string, port: number, serverId: string) => 'normal' | 'abnormal' | null;
   readonly events: Map<string, SystemEvent>;
   readonly invocations: Map<string, Invocation>;
   readonly roles: Map<string, Role>;
@@ -33,7 +36,12 @@ export interface World {
   add(instance: InstanceRecord): void;
   /** Changes an instance and writes down why, or does nothing if it is gone. */
   update(id: string, changes: Partial<InstanceRecord>, why: string): void;
+  /** Removes an instance, from behind its balancers too. */
   remove(id: string): void;
+  putBalancer(balancer: BalancerRecord): void;
+  removeBalancer(id: string): void;
+  /** The next free address for a balancer, in 127.N.251.0/24. Empty if there is none. */
+  giveBalancerAddress(): string;
   nextSequence(): number;
   /** What every address begins with, such as `127.0.`. */
   readonly addressPrefix: string;
@@ -56,6 +64,8 @@ export interface World {
   close(): void;
 }
 
+/** Where balancers have their addresses: the /24 after the last of the instances'. */
+const BALANCER_SUBNET = 251;
 /** Addresses run from .1 to .250 in each /24, and the subnets of the workers from 127.N.2.0 to 127.N.250.0. */
 const ADDRESSES_A_SUBNET = 250;
 
@@ -72,6 +82,7 @@ export interface WorldSettings {
 export function createWorld(settings: WorldSettings, state: CloudState): World {
   const { clock, random, timings } = settings;
   const instances = new Map(state.instances.map((instance) => [instance.id, instance]));
+  const balancers = new Map(state.balancers.map((balancer) => [balancer.id, balancer]));
   const journal = createJournal();
   const closing = new AbortController();
   // Every wait listens to it, and there are as many as instances.
@@ -91,6 +102,8 @@ export function createWorld(settings: WorldSettings, state: CloudState): World {
     accountId: '1000000000000000',
     journal,
     instances,
+    balancers,
+    backendHealth: () => null,
     events: new Map(),
     invocations: new Map(),
     roles: new Map(state.roles.map((role) => [role.name, role])),
@@ -117,8 +130,27 @@ export function createWorld(settings: WorldSettings, state: CloudState): World {
     remove(id) {
       const before = instances.get(id);
       if (!instances.delete(id)) return;
+      for (const balancer of balancers.values()) {
+        const backends = balancer.backends.filter(({ serverId }) => serverId !== id);
+        if (backends.length < balancer.backends.length) balancers.set(balancer.id, { ...balancer, backends });
+      }
       tell(id, before?.status ?? null, 'Released', 'released');
       changed();
+    },
+    putBalancer(balancer) {
+      balancers.set(balancer.id, balancer);
+      changed();
+    },
+    removeBalancer(id) {
+      if (balancers.delete(id)) changed();
+    },
+    giveBalancerAddress() {
+      const taken = new Set([...balancers.values()].map(({ address }) => address));
+      for (let n = 1; n <= ADDRESSES_A_SUBNET; n += 1) {
+        const address = `${settings.addressPrefix}${BALANCER_SUBNET}.${n}`;
+        if (!taken.has(address)) return address;
+      }
+      return '';
     },
     nextSequence() {
       sequence += 1;

@@ -3,8 +3,10 @@ import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Clock } from '../../runtime/clock.ts';
+import type { OriginOf } from '../cloud/balancer/listener.ts';
 import type { HostedInstance, InstanceHost } from '../host.ts';
 import { runThroughAgent } from './agent-client.ts';
+import { connectionOrigin } from './connection-origin.ts';
 import { type InstanceFolders, instanceFolders, shortSocketFolder } from './folders.ts';
 import { killMarked } from './processes.ts';
 import type { ProgramsDir } from './programs-dir.ts';
@@ -20,6 +22,11 @@ const LOG_TAIL = 2_000;
 export interface HostLog {
   info(message: string): unknown;
   warn(message: string): unknown;
+}
+
+/** A host of process trees, which also knows whose a connection is. */
+export interface ProcessHost extends InstanceHost {
+  readonly originOf: OriginOf;
 }
 
 interface Running {
@@ -39,7 +46,7 @@ export function createProcessHost(options: {
   readonly programs: ProgramsDir;
   readonly clock: Clock;
   readonly log: HostLog;
-}): InstanceHost {
+}): ProcessHost {
   const { programs, clock, log } = options;
   const dir = resolve(options.dir);
   const running = new Map<string, Running>();
@@ -165,6 +172,13 @@ export function createProcessHost(options: {
     async run(id, script, { timeoutMs }) {
       if (!running.has(id)) return { outcome: 'agentSilent' };
       return runThroughAgent(instanceFolders(dir, id).agentSocket, script, { timeoutMs, clock });
+    },
+    originOf(remote, candidates) {
+      const inits = candidates.flatMap((id) => {
+        const pid = running.get(id)?.child.pid;
+        return pid === undefined ? [] : [[id, pid] as const];
+      });
+      return connectionOrigin(remote, new Map(inits));
     },
     onExit(listener) {
       listeners.push(listener);

@@ -13,6 +13,18 @@ import {
   describeInstances,
 } from './describe-instances.ts';
 import { describeDisks, replaceSystemDisk } from './disks.ts';
+import {
+  addBackendServers,
+  createLoadBalancer,
+  createTcpListener,
+  deleteLoadBalancer,
+  describeHealthStatus,
+  describeLoadBalancerAttribute,
+  describeTcpListener,
+  removeBackendServers,
+  startListener,
+  stopListener,
+} from './load-balancers.ts';
 import { deleteInstance, rebootInstance, startInstance, stopInstance } from './power.ts';
 import { runInstances } from './run-instances.ts';
 import {
@@ -27,11 +39,16 @@ import { describeAvailableResource, describeZones } from './zones.ts';
 const plain = (run: ActionEntry['run']): ActionEntry => ({ run, idempotent: false });
 const idempotent = (run: ActionEntry['run']): ActionEntry => ({ run, idempotent: true });
 
-/** The version of the API whose actions these are. */
-export const ecsVersion = '2014-05-26';
+/** One product's API. All are served on one port: version and action tell them apart (reference: the SDKs' request headers). */
+export interface Product {
+  /** As RAM policies name it. */
+  readonly name: 'ecs' | 'slb';
+  readonly version: string;
+  readonly actions: ReadonlyMap<string, ActionEntry>;
+}
 
 /** Every action of ECS that the sandbox knows, and which of them take a ClientToken (official SDK models). */
-export const ecsActions: ReadonlyMap<string, ActionEntry> = new Map([
+const ecsActions: ReadonlyMap<string, ActionEntry> = new Map([
   ['RunInstances', idempotent(runInstances)],
   ['DescribeInstances', plain(describeInstances)],
   ['DescribeInstanceAttribute', plain(describeInstanceAttribute)],
@@ -58,3 +75,22 @@ export const ecsActions: ReadonlyMap<string, ActionEntry> = new Map([
   ['DescribeInstanceHistoryEvents', plain(describeInstanceHistoryEvents)],
   ['DescribeInstancesFullStatus', plain(describeInstancesFullStatus)],
 ]);
+
+/** The actions of the classic load balancer (CLB), likewise. */
+const slbActions: ReadonlyMap<string, ActionEntry> = new Map([
+  ['CreateLoadBalancer', idempotent(createLoadBalancer)],
+  ['DescribeLoadBalancerAttribute', plain(describeLoadBalancerAttribute)],
+  ['DeleteLoadBalancer', plain(deleteLoadBalancer)],
+  ['CreateLoadBalancerTCPListener', plain(createTcpListener)],
+  ['DescribeLoadBalancerTCPListenerAttribute', plain(describeTcpListener)],
+  ['StartLoadBalancerListener', plain(startListener)],
+  ['StopLoadBalancerListener', plain(stopListener)],
+  ['AddBackendServers', plain(addBackendServers)],
+  ['RemoveBackendServers', plain(removeBackendServers)],
+  ['DescribeHealthStatus', plain(describeHealthStatus)],
+]);
+
+export const products: readonly Product[] = [
+  { name: 'ecs', version: '2014-05-26', actions: ecsActions },
+  { name: 'slb', version: '2014-05-15', actions: slbActions },
+];

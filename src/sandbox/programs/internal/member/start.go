@@ -58,6 +58,10 @@ func Begin(ctx context.Context, s Settings, say func(string)) ([]string, error) 
 		return []string{"--initial-cluster=" + members, "--initial-cluster-state=existing"}
 	}
 	if HasData(s.DataDir) {
+		// User data that was cut off and ran again has put it here anew.
+		if _, err := take(s.FoundFile); err != nil {
+			return nil, err
+		}
 		force, err := take(s.ForceFile)
 		if err != nil || !force {
 			return existing(alone), err

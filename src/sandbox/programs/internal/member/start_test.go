@@ -72,8 +72,12 @@ func TestDataGoesOnAndIsForcedOnce(t *testing.T) {
 	s := settings(t)
 	touch(t, filepath.Join(s.DataDir, "member/wal/0.wal"))
 	touch(t, s.ForceFile)
+	touch(t, s.FoundFile)
 	if args := begin(t, s); !slices.Contains(args, "--force-new-cluster") || slices.Contains(args, "--initial-cluster-state=new") {
 		t.Errorf("args %q", args)
+	}
+	if _, err := os.Stat(s.FoundFile); err == nil {
+		t.Error("it could found another cluster once its data is lost")
 	}
 	if args := begin(t, s); slices.Contains(args, "--force-new-cluster") || !slices.Contains(args, "--initial-cluster-state=existing") {
 		t.Errorf("args %q", args)
