@@ -437,7 +437,7 @@ const draining = ladder.createStateConfig({
 });
 
 /** What a slot that nobody wants loses: nothing is gone yet, so that a person who thinks better of it gets the node back. */
-const wantedAgain = { target: '#node.suspect' } as const;
+const wantedAgain = { target: '#node.suspect', actions: 'forget' } as const;
 
 /** The end of a slot takes a node away from its users as a rung does: it asks for the same permit, before the drain and after it. */
 const askingToRetire = (next: 'draining' | 'removing', description: string) =>
@@ -536,7 +536,12 @@ export const nodeMachine = ladder.createMachine({
       },
       { guard: 'isAnotherInstance', target: '.joining', actions: ['fillSlot', 'startFromBottom'] },
     ],
-    SLOT_RETIRED: { target: '.retiring' },
+    SLOT_RETIRED: {
+      target: '.retiring',
+      actions: 'forget',
+      description:
+        'What was tried on it does not matter any more. A permit that it holds is kept for its end.',
+    },
     SIGHT_LOST: { actions: 'loseSight' },
     SIGHT_RETURNED: { actions: 'regainSight' },
     REPAIRS_PAUSED: { actions: 'pause' },

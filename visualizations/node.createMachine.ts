@@ -38,8 +38,9 @@ export const nodeMachine = createMachine({
       }
     ],
     "SLOT_RETIRED": {
-      "target": ".retired",
-      "actions": "returnPermit"
+      "target": ".retiring",
+      "actions": "forget",
+      "description": "What was tried on it does not matter any more. A permit that it holds is kept for its end."
     },
     "SIGHT_LOST": {
       "actions": "loseSight"
@@ -1030,8 +1031,124 @@ export const nodeMachine = createMachine({
         }
       }
     },
+    "retiring": {
+      "description": "Scaled down: the node is drained and its instance deleted, within the budget of its pool.",
+      "initial": "admitting",
+      "on": {
+        "SLOT_RETIRED": {
+          "description": "It is under way."
+        },
+        "SLOT_FILLED": {
+          "actions": "fillSlot",
+          "description": "Another instance was found in the slot: that is the one to delete."
+        }
+      },
+      "states": {
+        "admitting": {
+          "description": "Waits for the permit, as a repair does.",
+          "invoke": {
+            "id": "requestPermit",
+            "src": "requestPermit",
+            "onDone": {
+              "target": "draining",
+              "actions": [
+                "noteMarks",
+                "takePermit"
+              ]
+            },
+            "onError": {
+              "target": "waiting",
+              "actions": "noteFailure"
+            }
+          },
+          "on": {
+            "SLOT_WANTED": {
+              "target": "#node.suspect",
+              "actions": "forget"
+            }
+          }
+        },
+        "draining": {
+          "description": "Cordons the node and evicts its pods, up to the drain deadline.",
+          "invoke": {
+            "id": "drainNode",
+            "src": "drainNode",
+            "onDone": {
+              "target": "confirming"
+            },
+            "onError": {
+              "target": "waiting",
+              "actions": "noteFailure"
+            }
+          },
+          "after": {
+            "drainDeadline": {
+              "target": "confirming"
+            }
+          },
+          "on": {
+            "SLOT_WANTED": {
+              "target": "#node.suspect",
+              "actions": "forget"
+            }
+          }
+        },
+        "confirming": {
+          "description": "Drained: asks once more, since repairs may be paused by now, or the cluster out of sight.",
+          "invoke": {
+            "id": "requestPermit",
+            "src": "requestPermit",
+            "onDone": {
+              "target": "removing",
+              "actions": [
+                "noteMarks",
+                "takePermit"
+              ]
+            },
+            "onError": {
+              "target": "waiting",
+              "actions": "noteFailure"
+            }
+          },
+          "on": {
+            "SLOT_WANTED": {
+              "target": "#node.suspect",
+              "actions": "forget"
+            }
+          }
+        },
+        "removing": {
+          "description": "Deletes the instance and the Node object.",
+          "invoke": {
+            "id": "retireInstance",
+            "src": "retireInstance",
+            "onDone": {
+              "target": "#node.retired"
+            },
+            "onError": {
+              "target": "waiting",
+              "actions": "noteFailure"
+            }
+          },
+          "after": {
+            "actionDeadline": {
+              "target": "waiting"
+            }
+          }
+        },
+        "waiting": {
+          "description": "That could not be done: tries again soon.",
+          "after": {
+            "recoverRetry": {
+              "target": "admitting"
+            }
+          }
+        }
+      }
+    },
     "retired": {
-      "description": "Scaled down: the slot is gone for good.",
+      "description": "Scaled down: the slot is gone, and its actor is removed.",
+      "entry": "returnPermit",
       "type": "final"
     }
   }

@@ -1,4 +1,4 @@
-import { type Rung, rungs } from '../../machines/node.ts';
+import type { Rung } from '../../machines/node.ts';
 import { quorumOf } from '../../machines/quorum.ts';
 
 /**
@@ -9,7 +9,8 @@ export interface AdmissionRequest {
   readonly slot: string;
   readonly pool: string;
   readonly role: 'worker' | 'controlPlane';
-  readonly rung: Rung;
+  /** `retiring`: the slot is not wanted any more. Its node may be as well as it likes. */
+  readonly rung: Rung | 'retiring';
 }
 
 /** What is known when the question is asked. Durations are in ms, by the supervisor's clock. */
@@ -86,11 +87,12 @@ export function admit(request: AdmissionRequest, facts: AdmissionFacts): Decisio
   if (facts.pausedBy !== null) return refuse('paused', `repairs are paused (${facts.pausedBy})`);
   if (facts.sight.state === 'blind')
     return refuse('blind', `the Kubernetes API cannot be seen: ${facts.sight.why}`);
+  if (request.rung === 'retiring') return admitRetirement(request, facts);
   if (facts.ready) return refuse('ready', 'the newest observation says Ready');
   if (facts.sight.forMs < facts.suspectMs)
     return refuse('freshSight', 'sight has only just returned, so every suspicion starts anew');
   // The kubelet's restart takes nothing away from anybody: neither budget nor quorum is asked.
-  const takesAway = rungs.indexOf(request.rung) > 0;
+  const takesAway = request.rung !== 'restartingKubelet';
   if (takesAway && facts.cloud.state === 'unseen')
     return refuse('cloudUnseen', `the cloud's view of the instances is not known: ${facts.cloud.why}`);
   if (facts.storm.state === 'holding')
@@ -108,6 +110,19 @@ export function admit(request: AdmissionRequest, facts: AdmissionFacts): Decisio
       }`,
     );
   if (!takesAway || facts.holdsPermit) return granted;
+  return admitToBudget(request, facts);
+}
+
+/** A person has scaled the pool down: that waits for storms and budgets, and asks for no failure. */
+function admitRetirement(request: AdmissionRequest, facts: AdmissionFacts): Decision {
+  if (facts.cloud.state === 'unseen')
+    return refuse('cloudUnseen', `the cloud's view of the instances is not known: ${facts.cloud.why}`);
+  if (facts.storm.state !== 'calm')
+    return refuse('storm', `too many nodes of ${facts.storm.scope} have failed: none is taken away now`);
+  return facts.holdsPermit ? granted : admitToBudget(request, facts);
+}
+
+function admitToBudget(request: AdmissionRequest, facts: AdmissionFacts): Decision {
   if (request.role === 'controlPlane') return admitControlPlane(facts);
   if (facts.poolPermits >= facts.poolLimit)
     return refuse(

@@ -120,6 +120,8 @@ function because({ context, state }: NodeActor, waiting: Waiting | null): string
       return context.instance === 'locked'
         ? 'the cloud has locked the instance: a person must clear that'
         : 'repairs are paused';
+    case 'retiring':
+      return 'its pool was scaled down: the node is drained and its instance deleted, within the budget of the pool';
     case 'retired':
       return 'scaled down';
     case 'repairing':

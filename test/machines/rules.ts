@@ -67,15 +67,20 @@ export const rules: Readonly<Record<string, (moved: Moved) => boolean>> = {
     started.some(({ src, input }) => src === 'restartInstance' && isForced(input) && after.reboots < 2),
   'the ladder goes down by itself': ({ event, before, after }) =>
     after.tried < before.tried &&
-    !['SLOT_FILLED', 'xstate.after.throttle.node.throttled', 'xstate.after.settling.node.settling'].includes(
-      event,
-    ),
+    ![
+      'SLOT_FILLED',
+      'SLOT_RETIRED',
+      'xstate.after.throttle.node.throttled',
+      'xstate.after.settling.node.settling',
+    ].includes(event),
   'a rung takes something away without asking directly before': ({ from, to }) =>
     rungOf(to)?.phase === 'acting' &&
     !['admitting', 'confirming', 'acting'].includes(rungOf(from)?.phase ?? ''),
+  'a slot is taken away without asking directly before': ({ from, to }) =>
+    to === 'retiring.removing' && from !== to && from !== 'retiring.confirming',
   'an effect works on an instance without a permit': ({ started, after }) =>
     started.some(({ src }) =>
-      ['drainNode', 'restartInstance', 'resetInstance', 'replaceInstance'].includes(src),
+      ['drainNode', 'restartInstance', 'resetInstance', 'replaceInstance', 'retireInstance'].includes(src),
     ) && after.permit === null,
 };
 

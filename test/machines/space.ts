@@ -49,7 +49,7 @@ const failures = [
 ] as const;
 
 /** Effects of which a failure says nothing more by its code. */
-const plainFailures = ['requestPermit', 'drainNode', 'reportTrouble', 'clearMarks'];
+const plainFailures = ['requestPermit', 'drainNode', 'reportTrouble', 'clearMarks', 'retireInstance'];
 
 function ends(id: string, context: NodeContext): readonly AnyNodeEvent[] {
   const done = (output: object): AnyNodeEvent => ({
@@ -114,18 +114,26 @@ export function everythingThatCanHappen(snapshot: AnyMachineSnapshot): readonly 
     { type: 'REPAIRS_RESUMED', at },
     { type: 'POLICY_CHANGED', at, policy: context.policy },
     { type: 'SLOT_RETIRED', at },
+    // Nobody says it of a slot that is wanted.
+    ...(dotted(snapshot.value).startsWith('retiring') ? [{ type: 'SLOT_WANTED', at }] : []),
     ...declaredDeadlines(snapshot).map((type) => ({ type })),
     ...declaredEffects(snapshot).flatMap((id) => ends(id, context)),
   ];
 }
 
-/** The next thing that happens once all is well: people and sight are back, the node is Ready, effects succeed, time passes. */
+/**
+ * The next thing that happens once all is well: people and sight are back, the slot is wanted, the node is Ready, effects succeed, time
+ * passes.
+ */
 export function whatComesWhenAllIsWell(snapshot: AnyMachineSnapshot): AnyNodeEvent {
   const context: NodeContext = snapshot.context;
   const at = context.actedAt;
   if (context.blind) return { type: 'SIGHT_RETURNED', at };
   if (context.paused) return { type: 'REPAIRS_RESUMED', at };
   if (!context.ready) return { type: 'NODE_READY', at };
+  const state = dotted(snapshot.value);
+  if (state.startsWith('retiring') && state !== 'retiring.removing' && state !== 'retiring.waiting')
+    return { type: 'SLOT_WANTED', at };
   const [effect] = declaredEffects(snapshot);
   const [success] = effect === undefined ? [] : ends(effect, context);
   const [deadline] = declaredDeadlines(snapshot);

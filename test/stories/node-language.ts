@@ -47,6 +47,7 @@ const eventFields = {
   REPAIRS_PAUSED: z.strictObject({ at }),
   REPAIRS_RESUMED: z.strictObject({ at }),
   SLOT_RETIRED: z.strictObject({ at }),
+  SLOT_WANTED: z.strictObject({ at }),
 } as const;
 
 function eventOf(type: string, words: readonly string[], now: number): NodeEvent {

@@ -112,7 +112,7 @@ test('labels say how long a wait is, and what guards an arrow', () => {
   expect(diagram).toContain('suspect --> repairing: after suspicion (20 s)');
   expect(diagram).toContain('throttled --> repairing: after throttle (10 min) / startFromBottom');
   expect(diagram).toContain('repairing_choosing --> held: [mustStayHeld]');
-  expect(diagram).toContain('SLOT_RETIRED / returnPermit → retired');
+  expect(diagram).toContain('SLOT_RETIRED / forget → retiring');
 });
 
 test('each arrow of the overview is one of the machine, perhaps over the state that only chooses', () => {
