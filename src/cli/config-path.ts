@@ -4,17 +4,27 @@ import { Failure } from '../failure.ts';
 import { defaultSandboxDir } from '../sandbox/dir.ts';
 import { loadConfig, type SupervisorConfig } from '../supervisor/config.ts';
 
-/** The configuration that a command works with: what is named, else WDRIP_CONFIG, else that of the sandbox that is up here. */
-function configPath(named: string | undefined): string {
+/** The configuration that is named by `--config` or WDRIP_CONFIG; null if none is. */
+export function namedConfig(named: string | undefined): string | null {
   const given = named ?? process.env.WDRIP_CONFIG;
-  if (given !== undefined && given !== '') return given;
-  const sandbox = join(defaultSandboxDir(), 'supervise.yml');
-  if (existsSync(sandbox)) return sandbox;
+  return given === undefined || given === '' ? null : given;
+}
+
+/** The configuration of the sandbox that is up here; null if none is. */
+export function sandboxConfig(): string | null {
+  const path = join(defaultSandboxDir(), 'supervise.yml');
+  return existsSync(path) ? path : null;
+}
+
+/** The configuration that a command works with: what is named, else that of the sandbox that is up here. */
+function configPath(named: string | undefined): string {
+  const path = namedConfig(named) ?? sandboxConfig();
+  if (path !== null) return path;
   throw new Failure({
     kind: 'rejected',
     code: 'NoConfiguration',
     message:
-      'no configuration is named and no sandbox is up. Name one with --config or WDRIP_CONFIG, or bring up a sandbox with `wdrip sandbox up --workers 3`',
+      'no configuration is named and no sandbox is up. Name one with --config or WDRIP_CONFIG, bring up a sandbox with `wdrip sandbox up --workers 3`, or see a simulated cluster with `wdrip start`',
   });
 }
 

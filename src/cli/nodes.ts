@@ -2,7 +2,6 @@ import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
-import { systemClock } from '../runtime/clock.ts';
 import { askSupervisor } from './client.ts';
 import type { ClusterOptions } from './config-path.ts';
 import { span, table } from './table.ts';
@@ -31,6 +30,9 @@ const report = z.object({
 });
 
 const answer = z.object({
+  /** The supervisor's own clock: spans are counted by it. */
+  now: z.number(),
+  cluster: z.string(),
   sight: z.union([
     z.object({ state: z.literal('sighted'), since: z.number() }),
     z.object({ state: z.literal('blind'), why: z.string() }),
@@ -41,8 +43,6 @@ const answer = z.object({
 });
 
 type Report = z.infer<typeof report>;
-
-const clock = systemClock();
 
 /** The nodes as a table: what `wdrip get -r nodes` prints. */
 export function nodesTable(nodes: readonly Report[], now: number, wide: boolean): string {
@@ -91,7 +91,7 @@ export function getCommand(): Command {
       if (all.sight.state === 'blind') process.stdout.write(`BLIND: ${all.sight.why}\n`);
       if (all.pauses.cluster) process.stdout.write('PAUSED: repairs of the whole cluster are paused\n');
       if (all.stalled !== null) process.stdout.write(`STALLED: ${all.stalled.message}\n`);
-      process.stdout.write(`${nodesTable(all.nodes, clock.now(), options.output === 'wide')}\n`);
+      process.stdout.write(`${nodesTable(all.nodes, all.now, options.output === 'wide')}\n`);
     });
 }
 
@@ -124,15 +124,16 @@ export function explainCommand(): Command {
   return new Command('explain')
     .description('say why a node is in the state it is in, and what comes next')
     .argument('<node>', 'name of the node, its instance id, or its slot')
+    .option('-n, --name <cluster>', 'the cluster; by default that of the configuration')
     .option('--config <file>', "the supervisor's configuration")
     .addOption(
       new Option('-o, --output <format>', 'how to show it').choices(['text', 'json']).default('text'),
     )
     .action(async (name: string, options: ClusterOptions & { readonly output: string }) => {
       const got = await askSupervisor(options, 'GET', `/api/nodes/${encodeURIComponent(name)}`);
-      const node = report.parse(got);
+      const { now, ...node } = report.extend({ now: z.number() }).parse(got);
       process.stdout.write(
-        `${options.output === 'json' ? JSON.stringify(node, undefined, 2) : explanation(node, clock.now())}\n`,
+        `${options.output === 'json' ? JSON.stringify(node, undefined, 2) : explanation(node, now)}\n`,
       );
     });
 }

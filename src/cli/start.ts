@@ -1,65 +1,60 @@
-import { Command } from 'commander';
-import { createLog } from '../log.ts';
-import { systemClock } from '../runtime/clock.ts';
-import { bringUp, type SandboxHandle } from '../sandbox/up.ts';
-import { loadConfig } from '../supervisor/config.ts';
-import { startSupervisor } from '../supervisor/wiring.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import { Failure } from '../failure.ts';
+import { type Speed, speeds } from '../simulator/embedded/speeds.ts';
 import { wholeNumber } from './sandbox/options.ts';
-import { span } from './table.ts';
-import { untilSignalled } from './until-signalled.ts';
-
-const clock = systemClock();
 
 /** A hollow kubelet takes 75 MB: more than this many are no quick look. */
 const mostWorkers = 50;
+const highestPort = 65_535;
 
-/** What to try, while it runs: each breaks a node in another way. */
-function invitation(sandbox: SandboxHandle): string {
-  const wdrip = 'node bin/wdrip.js';
-  return `
-wdrip watches a real Kubernetes cluster, in a cloud that is emulated on this machine. In another terminal, see it:
-  ${wdrip} get -r nodes
-  kubectl --kubeconfig ${sandbox.kubeconfig} get nodes
-break a node, and watch it come back:
-  ${wdrip} sandbox exec workers-0 -- systemctl stop kubelet     # its kubelet stops
-  ${wdrip} sandbox ecs delete workers-1                         # its instance is deleted, behind wdrip's back
-  ${wdrip} explain workers-1                                    # why it is as it is, and what comes next
-Ctrl-C ends everything.
-`;
+interface Options {
+  readonly sandbox?: true;
+  readonly speed?: Speed;
+  readonly port?: number;
+  readonly workers?: number;
+  readonly dir?: string;
+  readonly programs?: string;
 }
 
-/** `npm start`: the sandbox with a supervisor on it, in the foreground. Everything is gone when it ends. */
+/** `npm start`: the quickest way to see wdrip at work. Each kind brings its own libraries, so only one is loaded. */
 export function startCommand(): Command {
   return new Command('start')
-    .description(
-      'bring up a sandbox with a supervisor on it, until Ctrl-C: the quickest way to see wdrip at work',
-    )
-    .option('--workers <n>', 'how many worker nodes', wholeNumber(1, mostWorkers), 3)
-    .option('--dir <folder>', 'where the sandbox lives')
+    .description('show wdrip at work on a simulated cluster, with a page to break it from, until Ctrl-C')
+    .option('--speed <factor>', `how much faster time goes by: ${speeds.join(', ')}`, toSpeed)
+    .option('--port <n>', 'the page’s port; by default the usual one, or any', wholeNumber(1, highestPort))
+    .option('--sandbox', 'instead: a real Kubernetes in an emulated cloud on this machine')
+    .option('--workers <n>', 'with --sandbox: how many worker nodes', wholeNumber(1, mostWorkers))
+    .option('--dir <folder>', 'with --sandbox: where the sandbox lives')
     .option(
       '--programs <folder>',
-      "where etcd's and Kubernetes' programs are; by default they are found or built",
+      "with --sandbox: where etcd's and Kubernetes' programs are; by default they are found or built",
     )
-    .action(async (options: { workers: number; dir?: string; programs?: string }) => {
-      const began = clock.now();
-      const abort = new AbortController();
-      const signalled = untilSignalled();
-      void signalled.then(() => abort.abort(new Error('interrupted')));
-      const sandbox = await bringUp({
-        ...options,
-        timings: 'fast',
-        signal: abort.signal,
-        onProgress: (step) => process.stdout.write(`${span(clock.now() - began).padStart(6)}  ${step}\n`),
-      });
-      try {
-        const log = createLog({ format: 'people' });
-        const running = await startSupervisor({ config: await loadConfig(sandbox.superviseConfig), log });
-        process.stdout.write(invitation(sandbox));
-        await signalled;
-        process.stdout.write('ending everything\n');
-        await running.stop();
-      } finally {
-        await sandbox.down();
+    .action(async ({ sandbox, speed, port, workers, dir, programs }: Options) => {
+      if (sandbox) {
+        refuse({ speed, port }, 'is not for --sandbox: its time is real, and its port is drawn');
+        await (await import('./start/sandbox.ts')).startSandbox({
+          workers: workers ?? 3,
+          ...(dir === undefined ? {} : { dir }),
+          ...(programs === undefined ? {} : { programs }),
+        });
+        return;
       }
+      refuse({ workers, dir, programs }, 'is only for --sandbox');
+      await (await import('./start/embedded.ts')).startEmbeddedCluster({
+        speed: speed ?? 1,
+        ...(port === undefined ? {} : { port }),
+      });
     });
+}
+
+function toSpeed(text: string): Speed {
+  const speed = speeds.find((each) => String(each) === text);
+  if (speed !== undefined) return speed;
+  throw new InvalidArgumentError(`It must be one of ${speeds.join(', ')}.`);
+}
+
+function refuse(options: Readonly<Record<string, unknown>>, why: string): void {
+  const given = Object.keys(options).find((name) => options[name] !== undefined);
+  if (given !== undefined)
+    throw new Failure({ kind: 'rejected', code: 'Usage', message: `--${given} ${why}` });
 }

@@ -1,48 +1,84 @@
-import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Failure, toFailure } from '../failure.ts';
+import { Failure, type FailureData, toFailure } from '../failure.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { Json } from '../runtime/record.ts';
-
-/** One route: a method and a path, and what it answers. */
-export interface Route {
-  readonly method: 'GET' | 'POST';
-  /** `/api/nodes/:name`: `:name` stands for one segment. */
-  readonly path: string;
-  handle(request: {
-    readonly params: Readonly<Record<string, string>>;
-    readonly body: Json;
-  }): Promise<Json> | Json;
-}
+import { feed } from './feed.ts';
+import { checkContentType, checkSource, checkToken, Refused } from './gate.ts';
+import type { PageFile } from './page-files.ts';
+import { match, type Route } from './route.ts';
 
 export interface Server {
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** A request's body is a few names: more than this many bytes is refused. */
-const longestBody = 64 * 1024;
-
-/**
- * The supervisor's HTTP interface, on loopback only. Every request carries the token; one from a page of another origin is refused, so that
- * no web page can act on a cluster.
- */
-export async function serve(options: {
+export interface ServeOptions {
   readonly routes: readonly Route[];
   readonly token: string;
+  /** Default: any that is free. */
   readonly port?: number;
-}): Promise<Server> {
+  /** Default: no page, only the interface. */
+  readonly page?: ReadonlyMap<string, PageFile>;
+  /** Paces the feeds. Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/** A request's body is a few names: more than this many bytes is refused. */
+const longestBody = 64 * 1024;
+/** Connections at once: a few pages and commands. Beyond it the operating system's backlog holds them. */
+const mostConnections = 64;
+/** Pages that watch at once. Each costs a look five times a second. */
+const mostFeeds = 16;
+/** A request must have come in whole within this, in ms. */
+const requestWithinMs = 10_000;
+
+/** The page may load from here and nowhere else, and nobody may frame it. No text becomes HTML or script by accident. */
+const pageHeaders = {
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; '),
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'x-frame-options': 'DENY',
+} as const;
+const allHeaders = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+} as const;
+
+/**
+ * The supervisor's HTTP interface and its page, on loopback only. Every request of the interface carries the token; one that was meant for
+ * another host, or comes from a page of another origin, is refused, so that no web page can act on a cluster. Rejects with `Failure`
+ * `PortTaken` if the port that was asked for is.
+ */
+export async function serve(options: ServeOptions): Promise<Server> {
+  const feeds = new Set<ServerResponse>();
   const server = createServer((request, response) => {
-    answer(request, options).then(
-      (body) => reply(response, 200, body),
-      (caught: unknown) => {
-        const failure = toFailure(caught);
-        const status = caught instanceof Refused ? caught.status : failure.kind === 'notFound' ? 404 : 500;
-        reply(response, status, { code: failure.code, message: failure.message });
-      },
-    );
+    handle(request, response, options, feeds).catch((caught: unknown) => {
+      if (response.headersSent) return response.destroy();
+      const failure = toFailure(caught);
+      const status = caught instanceof Refused ? caught.status : statusOf(failure);
+      reply(response, status, { code: failure.code, message: failure.message });
+    });
   });
+  server.maxConnections = mostConnections;
+  server.requestTimeout = requestWithinMs;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const message = `port ${options.port} of this machine is taken: name another with --port, or none`;
+      const taken = { kind: 'rejected', code: 'PortTaken', message } as const;
+      reject(cause.code === 'EADDRINUSE' ? new Failure(taken, { cause }) : cause);
+    });
     server.listen(options.port ?? 0, '127.0.0.1', resolve);
   });
   const address = server.address();
@@ -57,53 +93,69 @@ export async function serve(options: {
   };
 }
 
-class Refused extends Failure {
-  readonly status: number;
-  constructor(status: number, code: string, message: string) {
-    super({ kind: 'rejected', code, message });
-    this.status = status;
-  }
+function statusOf({ kind, code }: FailureData): number {
+  if (code === 'Unexpected') return 500;
+  return { notFound: 404, rejected: 400, throttled: 429, retryable: 503 }[kind];
 }
 
-async function answer(
+async function handle(
   request: IncomingMessage,
-  options: { readonly routes: readonly Route[]; readonly token: string },
-): Promise<Json> {
-  const path = new URL(request.url ?? '/', 'http://127.0.0.1').pathname;
-  const origin = request.headers.origin;
-  if (origin !== undefined && new URL(origin).host !== request.headers.host)
-    throw new Refused(403, 'ForeignOrigin', `requests from ${origin} are not taken`);
-  if (!isToken(request.headers.authorization, options.token))
-    throw new Refused(401, 'TokenMissing', 'this interface takes only requests with its token');
+  response: ServerResponse,
+  options: ServeOptions,
+  feeds: Set<ServerResponse>,
+): Promise<void> {
+  checkSource(request.headers);
+  const path = (request.url ?? '/').split('?')[0] ?? '/';
+  const file = options.page?.get(path);
+  if (file !== undefined) return sendFile(request, response, file);
+  checkToken(request.headers, options.token);
   let sawPath = false;
   for (const route of options.routes) {
     const params = match(route.path, path);
     if (params === null) continue;
     sawPath = true;
-    if (route.method === request.method) return route.handle({ params, body: await readBody(request) });
+    if (route.method !== request.method) continue;
+    if (route.kind === 'feed') return openFeed(response, feeds, route.look, options.clock ?? systemClock());
+    if (route.method === 'POST') checkContentType(request.headers);
+    return reply(response, 200, await route.handle({ params, body: await readBody(request) }));
   }
   throw sawPath
     ? new Refused(405, 'MethodNotAllowed', `${request.method ?? ''} is not offered on ${path}`)
     : new Refused(404, 'NoSuchPath', `there is nothing at ${path}`);
 }
 
-function isToken(header: string | undefined, token: string): boolean {
-  const given = Buffer.from(header ?? '');
-  const wanted = Buffer.from(`Bearer ${token}`);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+function openFeed(
+  response: ServerResponse,
+  feeds: Set<ServerResponse>,
+  look: Parameters<typeof feed>[1],
+  clock: Clock,
+): void {
+  if (feeds.size >= mostFeeds)
+    throw new Refused(503, 'TooManyPages', `${mostFeeds} pages watch already: close one`);
+  feeds.add(response);
+  response.on('close', () => feeds.delete(response));
+  response.writeHead(200, { ...allHeaders, 'content-type': 'text/event-stream' });
+  feed(response, look, clock);
 }
 
-function match(pattern: string, path: string): Readonly<Record<string, string>> | null {
-  const want = pattern.split('/');
-  const have = path.split('/');
-  if (want.length !== have.length) return null;
-  const params: Record<string, string> = {};
-  for (const [index, segment] of want.entries()) {
-    const given = have[index] ?? '';
-    if (segment.startsWith(':')) params[segment.slice(1)] = decodeURIComponent(given);
-    else if (segment !== given) return null;
-  }
-  return params;
+function sendFile(request: IncomingMessage, response: ServerResponse, file: PageFile): void {
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    throw new Refused(
+      405,
+      'MethodNotAllowed',
+      `${request.method ?? ''} is not offered on a file of the page`,
+    );
+  const isZipped = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+  const bytes = isZipped ? file.gzipped : file.bytes;
+  response.writeHead(200, {
+    ...allHeaders,
+    ...pageHeaders,
+    'content-type': file.type,
+    'content-length': bytes.length,
+    vary: 'accept-encoding',
+    ...(isZipped ? { 'content-encoding': 'gzip' } : {}),
+  });
+  response.end(request.method === 'HEAD' ? undefined : bytes);
 }
 
 async function readBody(request: IncomingMessage): Promise<Json> {
@@ -126,6 +178,8 @@ async function readBody(request: IncomingMessage): Promise<Json> {
 }
 
 function reply(response: ServerResponse, status: number, body: Json): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  // What is left of a body that was refused is not read: the connection ends with the answer.
+  const ending = status === 413 ? { connection: 'close' } : {};
+  response.writeHead(status, { ...allHeaders, ...ending, 'content-type': 'application/json' });
   response.end(`${JSON.stringify(body)}\n`);
 }

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { PauseScope } from '../../machines/supervisor.ts';
-import type { Route } from '../dashboard/server.ts';
+import type { Route } from '../dashboard/route.ts';
 import { Failure } from '../failure.ts';
 import type { Json } from '../runtime/record.ts';
-import type { Runtime } from '../runtime/types.ts';
 import { type NodeReport, reportNode } from './explain.ts';
 import type { NodeActor } from './fleet.ts';
-import type { Supervisor } from './supervisor.ts';
+import { pageView } from './page-view.ts';
+import type { Subject } from './subject.ts';
 
 const pauseBody = z.union([
   z.strictObject({ kind: z.literal('cluster') }),
@@ -14,16 +14,30 @@ const pauseBody = z.union([
   z.strictObject({ kind: z.literal('node'), id: z.string().min(1) }),
 ]);
 
-/** What the supervisor offers over HTTP: to `wdrip get`, `explain`, `pause` and `resume`, and later to the page. */
-export function supervisorRoutes(supervisor: Supervisor, runtime: Runtime): readonly Route[] {
-  const report = (actor: NodeActor): NodeReport =>
-    reportNode(
+/** Lines of the cluster's story in one answer: more than fit on a screen, and few enough to read. */
+const storyLines = 100;
+
+/** What the supervisor offers over HTTP: to `wdrip get`, `explain`, `pause` and `resume`, and to the page. */
+export function supervisorRoutes(subject: Subject): readonly Route[] {
+  const now = () => {
+    const current = subject.current();
+    if (current !== null) return current;
+    throw new Failure({
+      kind: 'retryable',
+      code: 'SupervisorDown',
+      message: 'the supervisor was killed, and is coming back: ask again in a few seconds',
+    });
+  };
+  const report = (actor: NodeActor): NodeReport => {
+    const { supervisor, runtime } = now();
+    return reportNode(
       actor,
       supervisor.desk.waiting(actor.context.slot),
       runtime.quarantined().get(actor.record.id) ?? null,
     );
+  };
   const find = (name: string): NodeActor => {
-    const actor = supervisor.fleet.find(name);
+    const actor = now().supervisor.fleet.find(name);
     if (actor !== undefined) return actor;
     throw new Failure({
       kind: 'notFound',
@@ -41,32 +55,37 @@ export function supervisorRoutes(supervisor: Supervisor, runtime: Runtime): read
       });
     const scope: PauseScope =
       asked.data.kind === 'node' ? { kind: 'slot', id: find(asked.data.id).context.slot } : asked.data;
-    await supervisor.setPause(scope, paused);
+    await now().supervisor.setPause(scope, paused);
     return { scope: { ...scope }, paused };
   };
   return [
+    { kind: 'feed', method: 'GET', path: '/api/live', look: pageView(subject) },
     {
       method: 'GET',
       path: '/api/nodes',
-      handle: () => ({
-        sight: { ...supervisor.sight() },
-        pauses: {
-          cluster: supervisor.pauses().cluster,
-          pools: supervisor.pauses().pools,
-          slots: supervisor.pauses().slots,
-        },
-        stalled: asJson(runtime.stalled()),
-        nodes: supervisor.fleet
-          .all()
-          .map((actor) => asJson(report(actor)))
-          .sort(),
-      }),
+      handle: () => {
+        const { supervisor, runtime } = now();
+        return asJson({
+          now: subject.clock.now(),
+          cluster: subject.cluster,
+          sight: supervisor.sight(),
+          pauses: supervisor.pauses(),
+          stalled: runtime.stalled(),
+          nodes: supervisor.fleet.all().map(report),
+        });
+      },
     },
     {
       method: 'GET',
       path: '/api/nodes/:name',
-      handle: ({ params }) => asJson(report(find(params.name ?? ''))),
+      handle: ({ params }) => asJson({ now: subject.clock.now(), ...report(find(params.name ?? '')) }),
     },
+    {
+      method: 'GET',
+      path: '/api/nodes/:name/story',
+      handle: ({ params }) => asJson(subject.chronicle.of(find(params.name ?? '').context.slot)),
+    },
+    { method: 'GET', path: '/api/story', handle: () => asJson(subject.chronicle.newest(storyLines)) },
     { method: 'POST', path: '/api/pause', handle: ({ body }) => pause(body, true) },
     { method: 'POST', path: '/api/resume', handle: ({ body }) => pause(body, false) },
   ];

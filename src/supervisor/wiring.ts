@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { loadMaterial } from '../bootstrap/cluster-material.ts';
 import { ossObjectStore } from '../bootstrap/oss.ts';
 import { createAlibabaCloud } from '../cloud/alibaba.ts';
+import { loadPage } from '../dashboard/page-files.ts';
 import { serve } from '../dashboard/server.ts';
 import { nodeEffects } from '../effects/node.ts';
 import { createKubernetes } from '../kubernetes/adapter.ts';
@@ -13,6 +14,7 @@ import { createRuntime } from '../runtime/runtime.ts';
 import type { Runtime, Transition } from '../runtime/types.ts';
 import { openLmdbStore } from '../store/lmdb.ts';
 import { removeAddress, writeAddress } from './address.ts';
+import { Chronicle } from './chronicle.ts';
 import type { SupervisorConfig } from './config.ts';
 import { machineEntries, onSetAside } from './machines.ts';
 import { supervisorRoutes } from './routes.ts';
@@ -89,7 +91,9 @@ export async function startSupervisor(options: {
     recordsLost: store.setAside !== null,
   });
 
+  const chronicle = new Chronicle();
   runtime.onTransition((transition) => tellStory(log, transition));
+  runtime.onTransition((transition) => chronicle.heard(transition));
   const restored = await runtime.start();
   log.info('actors restored', { ...restored });
   for (const { actor, why } of restored.setAside)
@@ -104,7 +108,18 @@ export async function startSupervisor(options: {
   await supervisor.start();
 
   const token = random.hex(24);
-  const server = await serve({ routes: supervisorRoutes(supervisor, runtime), token });
+  const server = await serve({
+    routes: supervisorRoutes({
+      cluster: config.cluster,
+      clock,
+      chronicle,
+      current: () => ({ supervisor, runtime }),
+      lab: () => null,
+    }),
+    token,
+    clock,
+    page: await loadPage(),
+  });
   await writeAddress(config.store, { url: server.url, token, pid: process.pid });
 
   return {

@@ -64,7 +64,9 @@ export const rules: readonly Rule[] = [
         'the runtime hands over the input that the machine made, in the types that the machine declares',
       'src/supervisor/fleet.ts':
         'a record that the runtime has checked: its context is what its machine and version say',
+      'src/supervisor/page-view.ts': 'as in fleet.ts',
       'src/supervisor/storms.ts': 'as in fleet.ts',
+      'src/supervisor/story.ts': 'as in fleet.ts',
       'src/supervisor/supervisor.ts': 'as in fleet.ts',
     },
     planted: 'const node = value as unknown as Node;',

@@ -12,6 +12,7 @@ const source = all.filter(({ path }) => /^(src|machines)\/.*\.ts$/.test(path));
 /** Where the product is entered from; whatever else is in `src/` or `machines/` must be reached from here. */
 const entries: Readonly<Record<string, string>> = {
   'bin/wdrip.js': 'the command',
+  'src/dashboard/page/main.js': 'the page, which a browser enters',
   'src/runtime/virtual-clock.ts': 'the clock of tests, and of the simulator',
   'src/store/memory.ts': 'the store of tests, and of the simulator',
 };

@@ -1,0 +1,126 @@
+/** How things are said: spans of time, states of a node, steps of the ladder. */
+
+/**
+ * A span for people, as a clock shows it: `0:42`, `12:05`, `1:02:03`.
+ * @param {number} ms
+ */
+export function countdown(ms) {
+  const s = Math.max(0, Math.ceil(ms / 1000));
+  const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
+  const [hours, minutes, seconds] = [Math.floor(s / 3600), Math.floor(s / 60) % 60, s % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
+}
+
+/**
+ * How long something lasts, in words: `20 s`, `3 min`, `2 h 5 min`.
+ * @param {number} ms
+ */
+export function lasting(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 120) return `${s} s`;
+  if (s < 7200) return `${Math.round(s / 60)} min`;
+  return `${Math.floor(s / 3600)} h ${Math.round((s % 3600) / 60)} min`;
+}
+
+/**
+ * A time of day, in the reader's zone.
+ * @param {number} at epoch ms
+ */
+export function timeOfDay(at) {
+  return new Date(at).toLocaleTimeString([], { hour12: false });
+}
+
+/**
+ * @param {number} count
+ * @param {string} one
+ */
+export function counted(count, one) {
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
+}
+
+/** @type {Readonly<Record<string, string>>} */
+export const stepNames = {
+  suspect: 'Suspect it',
+  restartingKubelet: 'Restart the kubelet',
+  rebooting: 'Reboot the instance',
+  resetting: 'Give it a new system disk',
+  replacing: 'Replace the instance',
+  throttled: 'Rest, and climb again',
+};
+
+/** @type {Readonly<Record<string, string>>} */
+export const stepWaits = {
+  suspect: 'it must stay NotReady for',
+  restartingKubelet: 'then Ready within',
+  rebooting: 'then Ready within',
+  resetting: 'then Ready within',
+  replacing: 'then Ready within',
+  throttled: 'people are told; then after',
+};
+
+/** @type {Readonly<Record<string, string>>} */
+const rungWords = {
+  restartingKubelet: 'restarting kubelet',
+  rebooting: 'rebooting',
+  resetting: 'new disk',
+  replacing: 'replacing',
+};
+
+/**
+ * What a node's state is for the eye (its shape and colour) and in a few words.
+ * @param {import('./model.js').NodeItem} node
+ * @returns {{ readonly kind: string, readonly word: string }}
+ */
+export function stateOf(node) {
+  if (node.quarantined !== null) return { kind: 'failed', word: 'quarantined' };
+  const [top, rung, step] = node.state.split('.');
+  switch (top) {
+    case 'healthy':
+      return { kind: 'healthy', word: 'healthy' };
+    case 'suspect':
+      return { kind: 'suspect', word: 'suspect' };
+    case 'blind':
+      return { kind: 'blind', word: 'out of sight' };
+    case 'joining':
+      return { kind: 'joining', word: 'joining' };
+    case 'awaitingCloud':
+      return { kind: 'cloud', word: 'cloud at work' };
+    case 'recovering':
+    case 'settling':
+      return { kind: 'settling', word: 'settling' };
+    case 'held':
+      return { kind: 'held', word: 'held' };
+    case 'throttled':
+      return { kind: 'failed', word: 'resting' };
+    case 'repairing':
+      if (step === 'admitting' && node.waiting !== null)
+        return { kind: 'waiting', word: `waits: ${ruleWords[node.waiting.rule] ?? node.waiting.rule}` };
+      return { kind: 'repairing', word: rungWords[rung ?? ''] ?? 'repairing' };
+    default:
+      return { kind: 'unknown', word: top === 'retired' ? 'retired' : 'not seen yet' };
+  }
+}
+
+/** The rules of admission in a word or two. @type {Readonly<Record<string, string>>} */
+export const ruleWords = {
+  foreign: 'not ours',
+  paused: 'paused',
+  blind: 'out of sight',
+  ready: 'Ready',
+  freshSight: 'sight is fresh',
+  cloudUnseen: 'cloud unseen',
+  storm: 'storm',
+  unconfirmed: 'unconfirmed',
+  quorum: 'quorum',
+  controlPlaneBudget: 'one master at a time',
+  budget: 'budget',
+};
+
+/** The parts of a rung's work, in order. @type {readonly (readonly [string, string])[]} */
+export const rungParts = [
+  ['admitting', 'asks'],
+  ['draining', 'drains'],
+  ['confirming', 'asks again'],
+  ['acting', 'acts'],
+  ['awaitingReady', 'waits for Ready'],
+];
