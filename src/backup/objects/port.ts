@@ -1,5 +1,5 @@
 /**
- * One bucket in one region, as backups need it. All methods throw `Failure` (src/failure.ts), with `cause` where there is one; once
+ * One bucket in one region, as backups need it. All methods throw `Failure` (src/failure.ts); once
  * `signal` is aborted they reject with its reason. Adapters try again by themselves what a retry can help, so a `retryable` failure
  * that gets out has lasted.
  *
