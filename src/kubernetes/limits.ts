@@ -24,10 +24,8 @@ export interface KubernetesLimits {
   readonly drainPollMs: number;
   /** Before an eviction that a budget refused is asked for again, unless the API names a time. */
   readonly evictionRetryMs: number;
-  /** At least this long between two `changed` calls for nodes: a full copy of a big cluster's view takes some ms. */
+  /** At least this long between two `changed` calls: what changes together is told together. */
   readonly nodesPaceMs: number;
-  /** The same when only heartbeats changed. They come every 10 s a node, and their times are kept exactly anyhow. */
-  readonly heartbeatsPaceMs: number;
 }
 
 export const defaultKubernetesLimits: KubernetesLimits = Object.freeze({
@@ -43,5 +41,4 @@ export const defaultKubernetesLimits: KubernetesLimits = Object.freeze({
   drainPollMs: 500,
   evictionRetryMs: 2_000,
   nodesPaceMs: 100,
-  heartbeatsPaceMs: 1_000,
 });

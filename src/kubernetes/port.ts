@@ -20,19 +20,29 @@ export interface NodeFacts {
   readonly cordonedByWdrip: boolean;
 }
 
-/** What has been seen so far. `nodes` is never a partial list: it is replaced only by a complete one, and then follows the watch. */
+/**
+ * What has been seen so far. It lives: read later it says what is known later, and never less than was told. So nothing is copied for a
+ * change, whatever the size of the cluster. `nodes` is never a partial list: it is replaced only by a complete one, and then follows the
+ * watch. A `NodeFacts` itself does not change.
+ */
 export interface KubernetesView {
   readonly nodes: ReadonlyMap<string, NodeFacts>;
-  /** By node name: when we saw its lease in kube-node-lease (or, without one, its status) last change, by our clock. */
-  readonly heartbeats: ReadonlyMap<string, number>;
+  /**
+   * When we saw the node's lease in kube-node-lease (or, without one, its status) last change, by our clock; undefined if never. It is
+   * asked for when somebody wants to know: of a healthy cluster heartbeats are all that ever happens.
+   */
+  heartbeatAt(node: string): number | undefined;
 }
+
+/** Names of the nodes that came, went or changed; `all`: whatever was known before may be wrong. */
+export type TouchedNodes = ReadonlySet<string> | 'all';
 
 export interface KubernetesWatcher {
   /**
-   * Nodes or heartbeats changed. Called at most once per turn of the event loop, however many changes arrived, and at most ten times
-   * a second for nodes and once a second for heartbeats alone. The view does not change under its holder.
+   * Nodes changed since the last call. Called at most once per turn of the event loop, however many changes arrived, and at most ten times
+   * a second. Heartbeats are not told. A view other than the last one comes with `all`.
    */
-  changed(view: KubernetesView): void;
+  changed(view: KubernetesView, touched: TouchedNodes): void;
   /**
    * Sight was lost: the API can't be reached, or the watch has proved nothing for `staleMs`; or it returned. The first call after
    * `watch` is `sighted` or `blind`. `changed` is called (with a fresh complete list) before `sighted`. `blind` is told again when

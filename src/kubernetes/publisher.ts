@@ -1,12 +1,12 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { KubernetesLimits } from './limits.ts';
-import type { KubernetesView } from './port.ts';
+import type { TouchedNodes } from './port.ts';
 import type { ViewChange } from './view.ts';
 
-/** Tells a listener of changes: the first at the next turn of the event loop, then at a pace, however many come. */
+/** Tells a listener of changed nodes: the first at the next turn of the event loop, then at a pace, however many come. */
 export interface Publisher {
   note(change: ViewChange): void;
-  /** Tells it now, whether something changed or not. */
+  /** Tells it now that all may have changed, whether anything did or not. */
   flush(): void;
   /** Forgets what was not told yet. */
   stop(): void;
@@ -15,36 +15,33 @@ export interface Publisher {
 export function createPublisher(
   clock: Clock,
   limits: KubernetesLimits,
-  snapshot: () => KubernetesView,
-  changed: (view: KubernetesView) => void,
+  takeTouched: () => TouchedNodes,
+  changed: (touched: TouchedNodes) => void,
 ): Publisher {
   let toldAt = Number.NEGATIVE_INFINITY;
-  let due: { readonly at: number; readonly cancel: () => void } | null = null;
+  let cancel: (() => void) | null = null;
   let stopped = false;
 
-  const cancel = () => {
-    due?.cancel();
-    due = null;
-  };
-  const tell = () => {
-    cancel();
+  const tell = (touched: TouchedNodes) => {
+    cancel?.();
+    cancel = null;
     toldAt = clock.now();
-    changed(snapshot());
+    changed(touched);
   };
 
   return {
     note(change) {
-      if (change === 'nothing' || stopped) return;
-      const now = clock.now();
-      const at = Math.max(now, toldAt + (change === 'nodes' ? limits.nodesPaceMs : limits.heartbeatsPaceMs));
-      if (due && due.at <= at) return;
-      cancel();
-      due = { at, cancel: clock.after(at - now, tell) };
+      if (change !== 'nodes' || stopped) return;
+      cancel ??= clock.after(toldAt + limits.nodesPaceMs - clock.now(), () => tell(takeTouched()));
     },
-    flush: tell,
+    flush() {
+      takeTouched();
+      tell('all');
+    },
     stop() {
       stopped = true;
-      cancel();
+      cancel?.();
+      cancel = null;
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type LeaseObject, type NodeObject, nodeFacts, sameFacts, statusHeartbeat } from './facts.ts';
-import type { KubernetesView, NodeFacts } from './port.ts';
+import type { KubernetesView, NodeFacts, TouchedNodes } from './port.ts';
 
 /** What a change of the view was about, from most to least. */
 export type ViewChange = 'nodes' | 'heartbeats' | 'nothing';
@@ -17,8 +17,10 @@ export interface View {
   removeLease(name: string): ViewChange;
   /** Every heartbeat counts from `now`: after blindness all of them look old (safety 11). */
   restartHeartbeats(now: number): void;
-  /** A copy, so that what a listener holds does not change under it. */
-  snapshot(): KubernetesView;
+  /** As the port hands it out: live, and of this one stretch of sight. */
+  readonly live: KubernetesView;
+  /** The nodes that came, went or changed since the last call. */
+  takeTouched(): TouchedNodes;
 }
 
 export function createView(): View {
@@ -28,6 +30,7 @@ export function createView(): View {
   /** Which beat each node was last seen with, and when by our clock. */
   const beats = new Map<string, string>();
   const heartbeats = new Map<string, number>();
+  let touched = new Set<string>();
 
   const beatOf = (name: string) => {
     const lease = leaseBeats.get(name);
@@ -54,7 +57,10 @@ export function createView(): View {
       heartbeats.delete(facts.name);
     }
     const changed = known === undefined || !sameFacts(known, facts);
-    if (changed) nodes.set(facts.name, facts);
+    if (changed) {
+      nodes.set(facts.name, facts);
+      touched.add(facts.name);
+    }
     statusBeats.set(facts.name, statusHeartbeat(node));
     const beat = note(facts.name, now);
     return changed ? 'nodes' : beat;
@@ -64,7 +70,9 @@ export function createView(): View {
     statusBeats.delete(name);
     beats.delete(name);
     heartbeats.delete(name);
-    return nodes.delete(name) ? 'nodes' : 'nothing';
+    if (!nodes.delete(name)) return 'nothing';
+    touched.add(name);
+    return 'nodes';
   };
 
   const putLease = (lease: LeaseObject, now: number): ViewChange => {
@@ -96,7 +104,12 @@ export function createView(): View {
         heartbeats.set(name, now);
       }
     },
-    snapshot: () => ({ nodes: new Map(nodes), heartbeats: new Map(heartbeats) }),
+    live: { nodes, heartbeatAt: (name) => heartbeats.get(name) },
+    takeTouched() {
+      const taken = touched;
+      touched = new Set();
+      return taken;
+    },
   };
 }
 

@@ -87,7 +87,9 @@ async function keepSight(
   const end = () => over.abort();
   stopping.addEventListener('abort', end, { once: true });
   const view = createView();
-  const publisher = createPublisher(clock, limits, view.snapshot, (seen) => watcher.changed(seen));
+  const publisher = createPublisher(clock, limits, view.takeTouched, (touched) =>
+    watcher.changed(view.live, touched),
+  );
   over.signal.addEventListener('abort', () => publisher.stop(), { once: true });
   let facts: SightFacts = {
     startedAt: clock.now(),

@@ -1,5 +1,5 @@
 import type { Cloud, InstanceSpec } from '../cloud/port.ts';
-import { nodeEffects } from '../effects/node.ts';
+import { allEffects } from '../effects/all.ts';
 import type { Kubernetes, KubernetesView } from '../kubernetes/port.ts';
 import { silentLog } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -60,7 +60,7 @@ export function startLife(options: {
   const store = crashingStore(options.store, options.onCrash);
   store.plan = options.plan ?? null;
   const told: Told = {
-    view: { nodes: new Map(), heartbeats: new Map() },
+    view: { nodes: new Map(), heartbeatAt: () => undefined },
     readySince: new Map(),
     blindSince: null,
   };
@@ -70,18 +70,21 @@ export function startLife(options: {
     clock,
     random,
     machines: machineEntries,
-    effects: nodeEffects({
-      cluster: config.cluster,
-      cloud,
-      kubernetes,
-      log: silentLog,
-      whenSighted: (signal) => supervisor.whenSighted(signal),
-      nodeFacts: (name) => supervisor.nodeFacts(name),
-      instanceSpecs: ({ slot, zone }) =>
-        [zone, ...zones.filter((each) => each !== zone)].map((each) => options.instanceSpec(slot, each)),
-      prepareUserData: async () =>
-        `#!/bin/sh\n# ${await kubernetes.createBootstrapToken({ ttlMs: 3_600_000, description: 'a new node' })}\n`,
-      requestPermit: (request, context) => supervisor.desk.request(request, context),
+    effects: allEffects({
+      quorum: null,
+      node: {
+        cluster: config.cluster,
+        cloud,
+        kubernetes,
+        log: silentLog,
+        whenSighted: (signal) => supervisor.whenSighted(signal),
+        nodeFacts: (name) => supervisor.nodeFacts(name),
+        instanceSpecs: ({ slot, zone }) =>
+          [zone, ...zones.filter((each) => each !== zone)].map((each) => options.instanceSpec(slot, each)),
+        prepareUserData: async () =>
+          `#!/bin/sh\n# ${await kubernetes.createBootstrapToken({ ttlMs: 3_600_000, description: 'a new node' })}\n`,
+        requestPermit: (request, context) => supervisor.desk.request(request, context),
+      },
     }),
     onSetAside: onSetAside(config.cluster),
   });
@@ -130,16 +133,20 @@ function listening(
   clock: Clock,
   ofWorld: (at: number) => number,
 ): Kubernetes {
+  let known: KubernetesView | null = null;
   const watch: Kubernetes['watch'] = (watcher) =>
     kubernetes.watch({
-      changed(worlds) {
-        const view = seenAtOwnTime(worlds, ofWorld);
-        told.view = view;
-        for (const name of told.readySince.keys())
-          if (view.nodes.get(name)?.ready !== 'True') told.readySince.delete(name);
-        for (const { name, ready } of view.nodes.values())
-          if (ready === 'True' && !told.readySince.has(name)) told.readySince.set(name, clock.now());
-        watcher.changed(view);
+      changed(worlds, touched) {
+        if (worlds !== known) told.view = seenAtOwnTime(worlds, ofWorld);
+        known = worlds;
+        const { view } = told;
+        if (touched === 'all') told.readySince.clear();
+        for (const name of touched === 'all' ? view.nodes.keys() : touched) {
+          const ready = view.nodes.get(name)?.ready === 'True';
+          if (!ready) told.readySince.delete(name);
+          else if (!told.readySince.has(name)) told.readySince.set(name, clock.now());
+        }
+        watcher.changed(view, touched);
       },
       sight(state, why) {
         told.blindSince = state === 'blind' ? clock.now() : null;
@@ -163,7 +170,10 @@ function listening(
 function seenAtOwnTime(view: KubernetesView, ofWorld: (at: number) => number): KubernetesView {
   return {
     nodes: view.nodes,
-    heartbeats: new Map([...view.heartbeats].map(([name, at]) => [name, ofWorld(at)])),
+    heartbeatAt(node) {
+      const at = view.heartbeatAt(node);
+      return at === undefined ? undefined : ofWorld(at);
+    },
   };
 }
 

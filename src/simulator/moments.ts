@@ -8,25 +8,37 @@ import type { SimulatedKubernetes } from './world/kubernetes.ts';
 /** Rungs whose work takes the instance away: `repairing.rebooting.acting` and the like. */
 const disruptive = /^repairing\.(rebooting|resetting|replacing)\.acting$/;
 
-/** What the invariants look at after a step. `personCordons`: by node name, the uid of the node that a person cordoned. */
+/**
+ * What the invariants look at after a step: the nodes that hold a permit, and those of the slots that the step has touched. Of all others
+ * nothing has changed since they were looked at. `personCordons`: by node name, the uid of the node that a person cordoned.
+ */
 export function momentOf(
   life: SupervisorLife,
   api: SimulatedKubernetes,
-  config: SupervisorConfig,
+  budgets: Moment['budgets'],
   personCordons: ReadonlyMap<string, string>,
+  touched: ReadonlySet<string>,
   at: number,
 ): Moment {
-  const nodes = life.supervisor.fleet.all().map(({ context, state }): NodeMoment => {
-    const node = context.nodeName === null ? undefined : api.nodes.get(context.nodeName);
-    const { slot, pool, role, permit } = context;
-    return { slot, pool, role, state, permit, cordonedByWdrip: node?.cordonedBy === 'wdrip' };
+  const { fleet } = life.supervisor;
+  const slots = new Set([...fleet.permits().keys(), ...touched]);
+  const nodes = [...slots].flatMap((slot): readonly NodeMoment[] => {
+    const actor = fleet.get(slot);
+    if (actor === undefined) return [];
+    const { pool, role, permit, nodeName } = actor.context;
+    const node = nodeName === null ? undefined : api.nodes.get(nodeName);
+    return [{ slot, pool, role, state: actor.state, permit, cordonedByWdrip: node?.cordonedBy === 'wdrip' }];
   });
   const cordons = [...personCordons].flatMap(([name, uid]) => {
     const node = api.nodes.get(name);
     return node?.uid === uid ? [{ node: name, by: node.cordonedBy }] : [];
   });
-  const budgets = new Map(config.pools.map((pool) => [pool.id, maxUnavailable(pool)]));
   return { at, nodes, budgets, personCordons: cordons };
+}
+
+/** By pool: how many of its nodes may be away. */
+export function budgetsOf(config: SupervisorConfig): Moment['budgets'] {
+  return new Map(config.pools.map((pool) => [pool.id, maxUnavailable(pool)]));
 }
 
 /** The beginning of a rung's disruptive work, if this transition is one. */
@@ -43,7 +55,7 @@ export function beginningOf(
   const { told } = life;
   const name = context.nodeName ?? '';
   const since = told.readySince.get(name);
-  const heartbeatAt = told.view.heartbeats.get(name) ?? 0;
+  const heartbeatAt = told.view.heartbeatAt(name) ?? 0;
   const counts = heartbeatAt >= context.actedAt && now - heartbeatAt < leaseSilentMs;
   return {
     slot: context.slot,

@@ -71,6 +71,9 @@ export class Outcome {
   readonly #checks = new Map<string, number>();
   readonly #faults = new Map<string, number>();
   readonly #permits = new Set<string>();
+  /** By slot: how many of its instances are up. */
+  readonly #up = new Map<string, number>();
+  #countedUntil: number;
   #crashes = 0;
   #lastFaultMs = 0;
   #upMs = 0;
@@ -82,6 +85,7 @@ export class Outcome {
     this.#nodes = options.nodes;
     this.#calmUntil = options.calmUntil;
     this.#budget = options.budget;
+    this.#countedUntil = options.calmUntil;
   }
 
   /** A fault is inflicted, on whatever. */
@@ -92,7 +96,8 @@ export class Outcome {
 
   /** A fault took the slot's node away. A second one while the first lasts belongs to the first. */
   struck(slot: string, fault: FaultKind, at: number): void {
-    if (slot !== '' && !this.#open.has(slot)) this.#open.set(slot, { fault, at, rung: 'none', down: false });
+    if (slot !== '' && !this.#open.has(slot))
+      this.#open.set(slot, { fault, at, rung: 'none', down: !this.#up.has(slot) });
   }
 
   moved(slot: string, state: string): void {
@@ -102,7 +107,9 @@ export class Outcome {
   }
 
   /** Whether the slot's actor holds a permit now. */
-  permit(slot: string, held: boolean): void {
+  permit(slot: string, held: boolean, now: number): void {
+    if (held === this.#permits.has(slot)) return;
+    this.#countUntil(now);
     if (held) this.#permits.add(slot);
     else this.#permits.delete(slot);
   }
@@ -119,22 +126,35 @@ export class Outcome {
     this.#crashes += 1;
   }
 
-  /** Which slots are up, looked at every `tickMs`. */
-  observe(now: number, up: ReadonlySet<string>, tickMs: number): void {
-    this.#upMs += up.size * tickMs;
-    this.#nodesMs += this.#nodes * tickMs;
-    this.#permitMs += this.#permits.size * tickMs;
-    this.#budgetMs += this.#budget * tickMs;
-    for (const [slot, open] of this.#open) {
-      if (!up.has(slot)) open.down = true;
-      else if (open.down) {
-        this.#repaired(open.fault, open.rung, now - open.at);
-        this.#open.delete(slot);
-      }
+  /** An instance of the slot is up from now on, or is not any more. */
+  stands(slot: string, isUp: boolean, now: number): void {
+    this.#countUntil(now);
+    const count = (this.#up.get(slot) ?? 0) + (isUp ? 1 : -1);
+    if (count > 0) this.#up.set(slot, count);
+    else this.#up.delete(slot);
+    const open = this.#open.get(slot);
+    if (open === undefined) return;
+    if (count === 0) open.down = true;
+    else if (open.down) {
+      this.#repaired(open.fault, open.rung, now - open.at);
+      this.#open.delete(slot);
     }
   }
 
-  result(ending: Ending): SimulationResult {
+  /** The time since the last change, in which everything was as it is. */
+  #countUntil(now: number): void {
+    const ms = now - this.#countedUntil;
+    if (ms <= 0) return;
+    this.#countedUntil = now;
+    this.#upMs += this.#up.size * ms;
+    this.#nodesMs += this.#nodes * ms;
+    this.#permitMs += this.#permits.size * ms;
+    this.#budgetMs += this.#budget * ms;
+  }
+
+  /** At the end, now. */
+  result(now: number, ending: Ending): SimulationResult {
+    this.#countUntil(now);
     return {
       ...ending,
       upMs: this.#upMs,

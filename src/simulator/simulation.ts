@@ -22,14 +22,13 @@ import {
   withinBudgets,
 } from './invariants.ts';
 import { type SupervisorLife, startLife } from './life-of-supervisor.ts';
-import { beginningOf, momentOf } from './moments.ts';
+import { beginningOf, budgetsOf, momentOf } from './moments.ts';
 import { Outcome, type SimulationResult } from './outcome.ts';
 import { OwnClock } from './own-clock.ts';
 import { People } from './people.ts';
 import { Rival } from './rival.ts';
 import { Striker } from './striker.ts';
 import type { CloudEffect } from './world/cloud.ts';
-import { lifeTickMs } from './world/life.ts';
 import { World } from './world/world.ts';
 
 export interface SimulationOptions {
@@ -53,6 +52,8 @@ const calmMs = 600_000;
 /** After the last fault: a whole climb with its throttle and a second climb, and this for each node, since the budget is one at a time. */
 const healMs = 7_200_000;
 const healEachMs = 2_400_000;
+/** How soon after the last fault all may be over at the earliest, in ms: what has just been broken must have been noticed. */
+const settleMs = 5_000;
 /** A killed supervisor is started again within this, in ms. */
 const restartWithinMs = 30_000;
 /** A pool is scaled up and down by at most this share. */
@@ -88,13 +89,15 @@ class Simulation {
   readonly #world: World;
   readonly #store = createMemoryStore();
   readonly #outcome: Outcome;
-  /** By attempt and call: how often it took effect. */
-  readonly #deeds = new Map<string, number>();
-  /** By instance: the attempt that works on it, or did last. */
-  readonly #attempts = new Map<string, string>();
+  /** By slot: the attempt that works on it, or did last, and how often each call took effect for it. */
+  readonly #attempts = new Map<string, { readonly attempt: string; readonly deeds: Map<string, number> }>();
   /** Node uids that a person has cordoned. */
   readonly #personCordons = new Map<string, string>();
   readonly #striker: Striker;
+  /** Slots of which something has changed since the invariants were last looked at. */
+  readonly #touched = new Set<string>();
+  /** Something has changed since it was last asked whether all is healed. */
+  #changed = true;
   #life: SupervisorLife | null = null;
   #crashed: CrashPlan['at'] | null = null;
   /** How the next life is to die. */
@@ -130,6 +133,11 @@ class Simulation {
       telling: () => this.#disturbances.telling(),
       onEffect: (effect) => this.#onEffect(effect),
       onAct: ({ act, node }) => this.#note(`${act} of ${node}`, this.#slotOf(node)),
+      onNode: (name) => this.#onNode(name),
+      onInstance: () => {
+        this.#changed = true;
+      },
+      onUp: (id, isUp) => this.#onUp(id, isUp),
     });
     this.#ownClock = new OwnClock(this.#clock);
     this.#people = new People(this.#clock, () => this.#life?.supervisor ?? null);
@@ -172,7 +180,6 @@ class Simulation {
         [cloudTags.cluster]: 'another',
         [cloudTags.slot]: 'workers-0',
       });
-    this.#clock.after(lifeTickMs, () => this.#tick());
     this.#clock.after(1_000, () => this.#startLife());
     this.#clock.after(calmMs + drawGap(this.#random.faults, this.#swarm.meanGapMs), () =>
       this.#strike(faultsEnd),
@@ -181,7 +188,7 @@ class Simulation {
 
     let [last, steps] = [startMs, 0];
     while (this.#violation === null && this.#clock.now() < end) {
-      if (this.#clock.now() > faultsEnd + lifeTickMs && this.#isHealed()) break;
+      if (this.#clock.now() > faultsEnd + settleMs && this.#isHealed()) break;
       this.#clock.step();
       await microtasksDone();
       this.#afterStep();
@@ -195,9 +202,10 @@ class Simulation {
       this.#judge(5, nothingLeaked(this.#ending()));
     }
     this.#life?.kill();
-    return this.#outcome.result({
+    const now = this.#clock.now();
+    return this.#outcome.result(now, {
       options: this.#options,
-      simulatedMs: this.#clock.now() - startMs,
+      simulatedMs: now - startMs,
       swarm: this.#swarm,
       violation: this.#violation,
       story: this.#violation === null ? [] : this.#story(this.#violation),
@@ -272,20 +280,18 @@ class Simulation {
     this.#kill();
   }
 
-  #tick(): void {
-    this.#world.life.tick();
-    const up = [...this.#world.cloud.machines.values()].filter(
-      (machine) =>
-        machine.instance.tags[cloudTags.cluster] === this.#config.cluster && this.#world.life.isUp(machine),
-    );
-    const now = this.#clock.now();
-    if (now >= startMs + calmMs)
-      this.#outcome.observe(
-        now,
-        new Set(up.map(({ instance }) => instance.tags[cloudTags.slot] ?? '')),
-        lifeTickMs,
-      );
-    this.#clock.after(lifeTickMs, () => this.#tick());
+  #onNode(name: string): void {
+    this.#changed = true;
+    const slot = this.#life?.supervisor.fleet.slotOfNode(name);
+    if (slot !== undefined) this.#touched.add(slot);
+    if (!this.#world.api.nodes.has(name)) this.#personCordons.delete(name);
+  }
+
+  #onUp(id: string, isUp: boolean): void {
+    this.#changed = true;
+    const tags = this.#world.cloud.machines.get(id)?.instance.tags;
+    if (tags?.[cloudTags.cluster] === this.#config.cluster)
+      this.#outcome.stands(tags[cloudTags.slot] ?? '', isUp, this.#clock.now());
   }
 
   #strike(until: number): void {
@@ -311,11 +317,10 @@ class Simulation {
     this.#outcome.acted(call);
     const slot = instance?.tags[cloudTags.slot] ?? '';
     this.#note(`${call} of ${id} takes effect`, slot);
-    const attempt = this.#attempts.get(slot);
     const counted = call !== 'runCommand' && call !== 'setUserData' && call !== 'stop' && call !== 'start';
-    const key = `${attempt} ${call}`;
-    const times = attempt === undefined || !counted ? 1 : (this.#deeds.get(key) ?? 0) + 1;
-    this.#deeds.set(key, times);
+    const deeds = counted ? this.#attempts.get(slot)?.deeds : undefined;
+    const times = (deeds?.get(call) ?? 0) + 1;
+    deeds?.set(call, times);
     const deed = {
       call,
       instance: id,
@@ -333,10 +338,12 @@ class Simulation {
       statePath(after.snapshot.value),
     ];
     const slot = after.machine === 'node' ? after.id.slice('node/'.length) : null;
+    this.#changed = true;
+    if (slot !== null) this.#touched.add(slot);
     for (const { attempt, src } of after.effects)
-      if (slot !== null && src !== 'requestPermit' && src !== 'reportTrouble')
-        this.#attempts.set(slot, attempt);
-    if (slot !== null) this.#outcome.permit(slot, nodeActor(after).context.permit !== null);
+      if (slot !== null && src !== 'requestPermit' && src !== 'reportTrouble') this.#begins(slot, attempt);
+    if (slot !== null)
+      this.#outcome.permit(slot, nodeActor(after).context.permit !== null, this.#clock.now());
     if (from === to) return;
     this.#note(
       `${slot === null ? `${after.id}: ` : ''}${from || 'nothing'} → ${to} (${eventInWords(event)})`,
@@ -356,16 +363,23 @@ class Simulation {
     }
   }
 
+  #begins(slot: string, attempt: string): void {
+    if (this.#attempts.get(slot)?.attempt !== attempt)
+      this.#attempts.set(slot, { attempt, deeds: new Map() });
+  }
+
   #afterStep(): void {
     if (this.#crashed !== null) this.#kill();
-    if (this.#life === null) return;
+    if (this.#life === null || this.#touched.size === 0) return;
     const moment = momentOf(
       this.#life,
       this.#world.api,
-      this.#config,
+      budgetsOf(this.#config),
       this.#personCordons,
+      this.#touched,
       this.#clock.now(),
     );
+    this.#touched.clear();
     this.#judge(2, withinBudgets(moment));
     this.#judge(6, cordonsAsTheyShould(moment));
   }
@@ -399,6 +413,8 @@ class Simulation {
   }
 
   #isHealed(): boolean {
+    if (!this.#changed || this.#life === null) return false;
+    this.#changed = false;
     const ending = this.#ending();
     return allHealed(ending).length === 0 && nothingLeaked(ending).length === 0;
   }

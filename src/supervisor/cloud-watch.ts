@@ -25,13 +25,46 @@ export interface CloudWatchOptions {
   troubled(): readonly string[];
   /** How long until the next look, in ms. */
   intervalMs(): number;
-  changed(): void;
+  /** A look is over. What it found changed, by the instances' ids and by the slots that their tags name; empty if the cloud did not answer. */
+  changed(touched: TouchedInstances): void;
 }
 
-/** A list older than this many intervals is too old to take a node away on. */
+export interface TouchedInstances {
+  readonly ids: ReadonlySet<string>;
+  readonly slots: ReadonlySet<string>;
+}
+
+/** Instances on a page of the cloud's list, at most. */
+const pageSize = 100;
+/**
+ * A whole list is asked for so seldom that its pages come to one a second on average, whatever the size of the fleet, in ms: the quotas of an
+ * account are like 200 calls a minute for all who use it, and this leaves two thirds to the others and to wdrip's own work.
+ */
+const pageEveryMs = 1_000;
+/** Between two whole lists of a fleet that has more than one page, at most so many troubled instances are asked for by themselves in a look. */
+const mostAskedAlone = 5;
+
+/** A list older than this many looks is too old to take a node away on. */
 const staleIntervals = 5;
+/** ... or than this many of the intervals at which whole lists are asked for: one may fail. */
+const staleLists = 2;
 /** ... and never sooner than this, in ms: one slow answer is not blindness. */
 const staleFloorMs = 30_000;
+
+/**
+ * How long from one whole list of so many instances to the next, in ms: each look is one while that takes a single page; a fleet of 10,000 is
+ * listed every 100 s, and those of its instances that matter now are asked for by themselves in between.
+ */
+export function listIntervalMs(instances: number, intervalMs: number): number {
+  const pages = Math.ceil(instances / pageSize);
+  return pages <= 1 ? intervalMs : Math.max(intervalMs, pages * pageEveryMs);
+}
+
+/** Filled while a look goes on: what was found before it failed was found. */
+interface Touched {
+  readonly ids: Set<string>;
+  readonly slots: Set<string>;
+}
 
 /**
  * Follows the cluster's instances. A list is taken only whole, and an instance that it lacks counts as gone only when the cloud, asked for
@@ -41,47 +74,96 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   const { cloud, clock, log } = options;
   const stopping = new AbortController();
   let view: CloudView = nothingSeenOfCloud;
-  let slots: ReadonlyMap<string, readonly Instance[]> = new Map();
+  // What the view is made of, so that one instance can be changed without a copy of ten thousand.
+  let instances = new Map<string, Instance>();
+  let gone = new Set<string>();
+  let slots = new Map<string, readonly Instance[]>();
   let failure: string | null = 'not asked yet';
   let seenAt = 0;
+  let listedAt = Number.NEGATIVE_INFINITY;
+  /** Where the next look at the troubled goes on, when they are more than one look takes. */
+  let turn = 0;
 
-  async function look(): Promise<void> {
-    const { instances, askedAt } = await cloud.listInstances(options.cluster);
-    const byId = new Map(instances.map((each) => [each.id, each]));
+  async function lookAtAll(touched: Touched): Promise<void> {
+    const startedAt = clock.now();
+    const list = await cloud.listInstances(options.cluster);
+    const found = new Map(list.instances.map((each) => [each.id, each]));
     const known = options.known();
-    const gone = new Set<string>();
-    for (const id of known.filter((each) => !byId.has(each))) {
-      if (view.gone.has(id)) {
-        gone.add(id);
-        continue;
-      }
-      const found = await cloud.findInstance(id);
-      if (found === null) gone.add(id);
-      else byId.set(id, found);
+    const missing = new Set<string>();
+    for (const id of known) {
+      if (found.has(id)) continue;
+      const alone = gone.has(id) ? null : await cloud.findInstance(id);
+      if (alone === null) missing.add(id);
+      else found.set(id, alone);
     }
-    if (known.length > 1 && gone.size === known.length)
+    if (known.length > 1 && missing.size === known.length)
       throw new Error(
         `the cloud knows none of the ${known.length} instances of this cluster: are the account and region right?`,
       );
-    const troubled = options.troubled().filter((id) => byId.has(id));
-    const repairing = troubled.length === 0 ? new Set<string>() : await cloud.executingSystemEvents(troubled);
-    view = { instances: byId, gone, repairing, askedAt };
-    slots = groupBySlot(instances);
-    seenAt = clock.now();
-    failure = null;
+    const repairing = await repairingOf(options.troubled().filter((id) => found.has(id)));
+    for (const [id, instance] of found) touchIfOther(touched, id, instances.get(id), instance);
+    for (const [id, instance] of instances)
+      if (!found.has(id)) touchIfOther(touched, id, instance, undefined);
+    for (const ids of [differing(gone, missing), differing(view.repairing, repairing)])
+      for (const id of ids) touched.ids.add(id);
+    [instances, gone, slots] = [found, missing, groupBySlot(list.instances)];
+    view = { instances, gone, repairing, askedAt: list.askedAt, askedAlone: new Map() };
+    [listedAt, seenAt] = [startedAt, clock.now()];
   }
+
+  /** Those with a node that is not well, one by one: what the last list said of them may be long ago. */
+  async function lookAtTroubled(touched: Touched): Promise<void> {
+    const troubled = options.troubled();
+    if (troubled.length === 0) return;
+    const askedAlone = new Map(view.askedAlone);
+    for (const id of troubled.length <= mostAskedAlone ? troubled : nextOf(troubled)) {
+      const askedAt = clock.now();
+      const found = await cloud.findInstance(id);
+      askedAlone.set(id, askedAt);
+      const before = instances.get(id);
+      if (found !== null && sameInstance(before, found)) continue;
+      if (found === null && gone.has(id)) continue;
+      touched.ids.add(id);
+      if (found === null) {
+        instances.delete(id);
+        gone.add(id);
+      } else instances.set(id, found);
+      for (const slot of slotsOf(before, found)) {
+        const others = (slots.get(slot) ?? []).filter((each) => each.id !== id);
+        slots.set(slot, found?.tags[cloudTags.slot] === slot ? [...others, found] : others);
+        touched.slots.add(slot);
+      }
+    }
+    const repairing = await repairingOf(troubled.filter((id) => instances.has(id)));
+    for (const id of differing(view.repairing, repairing)) touched.ids.add(id);
+    view = { ...view, repairing, askedAlone };
+  }
+
+  function nextOf(troubled: readonly string[]): readonly string[] {
+    const from = turn % troubled.length;
+    turn = from + mostAskedAlone;
+    return [...troubled.slice(from), ...troubled.slice(0, from)].slice(0, mostAskedAlone);
+  }
+
+  async function repairingOf(troubled: readonly string[]): Promise<ReadonlySet<string>> {
+    return troubled.length === 0 ? new Set<string>() : cloud.executingSystemEvents(troubled);
+  }
+
+  const listEveryMs = () => listIntervalMs(instances.size, options.intervalMs());
 
   async function follow(): Promise<void> {
     while (!stopping.signal.aborted) {
+      const touched: Touched = { ids: new Set(), slots: new Set() };
       try {
-        await look();
+        await (clock.now() - listedAt >= listEveryMs() ? lookAtAll(touched) : lookAtTroubled(touched));
+        failure = null;
       } catch (caught) {
         if (stopping.signal.aborted) return;
         const why = toFailure(caught).message;
         if (why !== failure) log.warn('the cloud could not be asked for its instances', { why });
         failure = why;
       }
-      options.changed();
+      options.changed(touched);
       await sleep(clock, options.intervalMs(), stopping.signal).catch(() => {});
     }
   }
@@ -93,7 +175,12 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
     unseenBecause() {
       if (seenAt === 0) return failure ?? 'not asked yet';
       const ageMs = clock.now() - seenAt;
-      if (ageMs <= Math.max(staleFloorMs, staleIntervals * options.intervalMs())) return null;
+      const mostMs = Math.max(
+        staleFloorMs,
+        staleIntervals * options.intervalMs(),
+        staleLists * listEveryMs(),
+      );
+      if (ageMs <= mostMs) return null;
       return `the newest list is ${Math.round(ageMs / 1000)} s old${failure === null ? '' : ` (${failure})`}`;
     },
     async stop() {
@@ -103,14 +190,59 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   };
 }
 
-function groupBySlot(instances: readonly Instance[]): ReadonlyMap<string, readonly Instance[]> {
+function touchIfOther(
+  touched: Touched,
+  id: string,
+  before: Instance | undefined,
+  after: Instance | undefined,
+): void {
+  if (before !== undefined && after !== undefined && sameInstance(before, after)) return;
+  touched.ids.add(id);
+  for (const slot of slotsOf(before, after)) touched.slots.add(slot);
+}
+
+/** Members of one set that are not in the other. */
+function differing(a: ReadonlySet<string>, b: ReadonlySet<string>): readonly string[] {
+  if (a.size === 0 && b.size === 0) return [];
+  return [...[...a].filter((each) => !b.has(each)), ...[...b].filter((each) => !a.has(each))];
+}
+
+/** What a look decides on; of the rest nothing changes in the life of an instance but its disk, which a list does not tell. */
+function sameInstance(a: Instance | undefined, b: Instance): boolean {
+  return (
+    a === b ||
+    (a !== undefined &&
+      a.status === b.status &&
+      a.zone === b.zone &&
+      a.privateIp === b.privateIp &&
+      a.startedAt === b.startedAt &&
+      sameList(a.locks, b.locks) &&
+      (a.tags === b.tags || sameTags(a.tags, b.tags)))
+  );
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((each, index) => each === b[index]);
+}
+
+function sameTags(a: Instance['tags'], b: Instance['tags']): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}
+
+/** The slots that their tags name. */
+function slotsOf(...instances: readonly (Instance | null | undefined)[]): ReadonlySet<string> {
+  return new Set(instances.flatMap((each) => each?.tags[cloudTags.slot] ?? []));
+}
+
+function groupBySlot(instances: Iterable<Instance>): Map<string, readonly Instance[]> {
   const slots = new Map<string, Instance[]>();
   for (const instance of instances) {
     const slot = instance.tags[cloudTags.slot];
     if (slot === undefined) continue;
-    const of = slots.get(slot) ?? [];
-    of.push(instance);
-    slots.set(slot, of);
+    const of = slots.get(slot);
+    if (of === undefined) slots.set(slot, [instance]);
+    else of.push(instance);
   }
   return slots;
 }

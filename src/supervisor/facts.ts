@@ -33,9 +33,7 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
   const { context } = actor;
   const seen = known.seen(actor);
   const storm = known.storm(actor);
-  const others = known.fleet
-    .all()
-    .filter((other) => other.context.slot !== request.slot && holdsPermit(other, known.granted));
+  const others = [...holders(known)].filter((other) => other.context.slot !== request.slot);
   const pool = known.pools.get(request.pool);
   return {
     pausedBy: pausedBy(context, seen, known.pauses),
@@ -57,8 +55,14 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
   };
 }
 
-function holdsPermit(actor: NodeActor, granted: ReadonlySet<string>): boolean {
-  return actor.context.permit !== null || granted.has(actor.context.slot);
+/** Whose record holds a permit, and who was granted one that the record does not show yet. */
+function holders({ fleet, granted }: Knowledge): ReadonlySet<NodeActor> {
+  const all = new Set(fleet.permits().values());
+  for (const slot of granted) {
+    const actor = fleet.get(slot);
+    if (actor !== undefined) all.add(actor);
+  }
+  return all;
 }
 
 /** Who paused repairs of this node, the widest first; null if nobody did. */

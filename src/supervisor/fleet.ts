@@ -4,6 +4,9 @@ import type { ActorRecord, Json } from '../runtime/record.ts';
 /** Ids of actors. Users see them in logs. */
 export const actorIds = {
   supervisor: 'supervisor',
+  quorum: 'quorum',
+  backup: 'backup',
+  recovery: (attempt: string) => `recovery/${attempt}`,
   node: (slot: string) => `node/${slot}`,
   storm: (scope: string) => `storm/${scope}`,
 } as const;
@@ -34,13 +37,45 @@ export function nodeActor(record: ActorRecord): NodeActor {
   };
 }
 
-/** All node actors by slot, as of their newest durable records. */
+/** Nodes of a pool or zone, and how many of them are NotReady. One that is still joining or not observed yet has not failed. */
+export interface ScopeCount {
+  readonly notReady: number;
+  readonly total: number;
+}
+
+/** The scopes that a node belongs to: its pool and its zone. */
+export function scopesOf(context: { readonly pool: string; readonly zone: string }): readonly string[] {
+  return [`pool/${context.pool}`, `zone/${context.zone}`];
+}
+
+/** True if something is going on that is worth looking at more often. */
+export function isBusy({ state }: NodeActor): boolean {
+  return state !== 'healthy' && state !== 'retired';
+}
+
+/**
+ * All node actors by slot, as of their newest durable records, and what is asked of all of them together. That is kept up to date record by
+ * record: a fleet of ten thousand is never counted through for the one node that has changed.
+ */
 export class Fleet {
   readonly #bySlot = new Map<string, NodeActor>();
+  readonly #byNode = new Map<string, string>();
+  readonly #byInstance = new Map<string, string>();
+  readonly #busy = new Map<string, NodeActor>();
+  readonly #permits = new Map<string, NodeActor>();
+  readonly #scopes = new Map<string, { notReady: number; total: number }>();
 
   update(record: ActorRecord): NodeActor {
     const actor = nodeActor(record);
-    this.#bySlot.set(actor.context.slot, actor);
+    const { slot, nodeName, instanceId, permit } = actor.context;
+    const before = this.#bySlot.get(slot);
+    this.#bySlot.set(slot, actor);
+    rename(this.#byNode, slot, before?.context.nodeName ?? null, nodeName);
+    rename(this.#byInstance, slot, before?.context.instanceId ?? null, instanceId);
+    keepIf(isBusy(actor), this.#busy, slot, actor);
+    keepIf(permit !== null, this.#permits, slot, actor);
+    if (before !== undefined) this.#count(before, -1);
+    this.#count(actor, 1);
     return actor;
   }
 
@@ -48,20 +83,70 @@ export class Fleet {
     return this.#bySlot.get(slot);
   }
 
+  get size(): number {
+    return this.#bySlot.size;
+  }
+
+  /** A copy. */
   all(): readonly NodeActor[] {
     return [...this.#bySlot.values()];
+  }
+
+  /** To walk over all of them without a copy. */
+  values(): Iterable<NodeActor> {
+    return this.#bySlot.values();
+  }
+
+  /** By slot: the actors that are neither healthy nor retired. Lives. */
+  busy(): ReadonlyMap<string, NodeActor> {
+    return this.#busy;
+  }
+
+  /** By slot: the actors whose record holds a permit. Lives. */
+  permits(): ReadonlyMap<string, NodeActor> {
+    return this.#permits;
+  }
+
+  /** By scope, as `pool/<id>` and `zone/<id>`; retired slots don't count. Lives. */
+  scopes(): ReadonlyMap<string, ScopeCount> {
+    return this.#scopes;
+  }
+
+  /** The slot whose actor believes in this node, or in this instance. */
+  slotOfNode(name: string): string | undefined {
+    return this.#byNode.get(name);
+  }
+
+  slotOfInstance(id: string): string | undefined {
+    return this.#byInstance.get(id);
   }
 
   /** By slot, node name or instance id: whatever a person types. */
   find(name: string): NodeActor | undefined {
     return (
-      this.#bySlot.get(name) ??
-      this.all().find(({ context }) => context.nodeName === name || context.instanceId === name)
+      this.#bySlot.get(name) ?? this.#bySlot.get(this.#byNode.get(name) ?? this.#byInstance.get(name) ?? '')
     );
   }
 
-  /** True if something is going on that is worth looking at more often. */
-  isBusy(): boolean {
-    return this.all().some(({ state }) => state !== 'healthy' && state !== 'retired');
+  #count({ context, state }: NodeActor, by: 1 | -1): void {
+    if (state === 'retired') return;
+    const failed = !context.ready && state !== 'unknown' && state !== 'joining';
+    for (const scope of scopesOf(context)) {
+      const count = this.#scopes.get(scope) ?? { notReady: 0, total: 0 };
+      count.total += by;
+      if (failed) count.notReady += by;
+      this.#scopes.set(scope, count);
+    }
   }
+}
+
+function rename(index: Map<string, string>, slot: string, before: string | null, after: string | null): void {
+  if (before === after) return;
+  if (before !== null && index.get(before) === slot) index.delete(before);
+  if (after !== null) index.set(after, slot);
+}
+
+function keepIf(holds: boolean, among: Map<string, NodeActor>, slot: string, actor: NodeActor): void {
+  if (holds) among.set(slot, actor);
+  else among.delete(slot);
 }

@@ -12,6 +12,8 @@ export interface Observation {
   /** When we saw the node's heartbeat last change; 0 if never. Epoch ms. */
   readonly heartbeatAt: number;
   readonly instance: InstanceState;
+  /** When the cloud was asked for what it says of the instance, in epoch ms. */
+  readonly instanceAskedAt: number;
   readonly cloudRepairing: boolean;
   /** Another instance, that carries the slot's tag, has taken the place of one that is gone. */
   readonly successor: Instance | null;
@@ -26,6 +28,8 @@ export interface CloudView {
   readonly repairing: ReadonlySet<string>;
   /** When the newest whole list was asked for, in epoch ms; 0 before the first. */
   readonly askedAt: number;
+  /** Instances that were asked for by themselves after that list: when, in epoch ms. */
+  readonly askedAlone: ReadonlyMap<string, number>;
 }
 
 export const nothingSeenOfCloud: CloudView = {
@@ -33,6 +37,7 @@ export const nothingSeenOfCloud: CloudView = {
   gone: new Set(),
   repairing: new Set(),
   askedAt: 0,
+  askedAlone: new Map(),
 };
 
 /** ECS's words for an instance, in the machine's. */
@@ -43,23 +48,66 @@ export function instanceState(instance: Instance): InstanceState {
   return 'moving';
 }
 
-/** Finds Node objects by instance id and by name; made once a view. */
-export interface NodeIndex {
-  find(context: Pick<NodeContext, 'instanceId' | 'nodeName'>): NodeFacts | null;
-}
+/** Finds Node objects by instance id and by name, and follows a view's changes name by name. */
+export class NodeIndex {
+  #view: KubernetesView;
+  /** By instance id: the names of the Node objects that say that they are its. More than one is a rare defect of somebody's. */
+  readonly #byInstance = new Map<string, Set<string>>();
+  /** By node name: the instance that it was filed under. */
+  readonly #instanceOf = new Map<string, string>();
 
-export function indexNodes(view: KubernetesView): NodeIndex {
-  const byInstance = new Map<string, NodeFacts>();
-  for (const node of view.nodes.values()) if (node.instanceId !== null) byInstance.set(node.instanceId, node);
-  return {
-    find({ instanceId, nodeName }) {
-      const node = instanceId === null ? undefined : byInstance.get(instanceId);
-      if (node) return node;
-      // A name alone is trusted only if nothing says that the object belongs to another instance (safety 35).
-      const named = nodeName === null ? undefined : view.nodes.get(nodeName);
-      return named && (named.instanceId === null || named.instanceId === instanceId) ? named : null;
-    },
-  };
+  constructor(view: KubernetesView) {
+    this.#view = view;
+    for (const name of view.nodes.keys()) this.#file(name);
+  }
+
+  /** Takes over what has changed. Returns the instances that the touched Node objects belong to now, or belonged to before. */
+  update(view: KubernetesView, touched: ReadonlySet<string>): ReadonlySet<string> {
+    this.#view = view;
+    const instances = new Set<string>();
+    for (const name of touched) {
+      const before = this.#instanceOf.get(name);
+      this.#file(name);
+      const after = this.#instanceOf.get(name);
+      if (before !== undefined) instances.add(before);
+      if (after !== undefined) instances.add(after);
+    }
+    return instances;
+  }
+
+  find({ instanceId, nodeName }: Pick<NodeContext, 'instanceId' | 'nodeName'>): NodeFacts | null {
+    const names = instanceId === null ? undefined : this.#byInstance.get(instanceId);
+    if (names !== undefined) {
+      const name = nodeName !== null && names.has(nodeName) ? nodeName : [...names].sort().at(-1);
+      const node = name === undefined ? undefined : this.#view.nodes.get(name);
+      if (node?.instanceId === instanceId) return node;
+    }
+    // A name alone is trusted only if nothing says that the object belongs to another instance (safety 35).
+    const named = nodeName === null ? undefined : this.#view.nodes.get(nodeName);
+    return named && (named.instanceId === null || named.instanceId === instanceId) ? named : null;
+  }
+
+  /** See `KubernetesView.heartbeatAt`; 0 if it was never seen. */
+  heartbeatAt(name: string): number {
+    return this.#view.heartbeatAt(name) ?? 0;
+  }
+
+  #file(name: string): void {
+    const before = this.#instanceOf.get(name);
+    const after = this.#view.nodes.get(name)?.instanceId ?? undefined;
+    if (before === after) return;
+    if (before !== undefined) {
+      const names = this.#byInstance.get(before);
+      names?.delete(name);
+      if (names?.size === 0) this.#byInstance.delete(before);
+      this.#instanceOf.delete(name);
+    }
+    if (after === undefined) return;
+    this.#instanceOf.set(name, after);
+    const names = this.#byInstance.get(after);
+    if (names === undefined) this.#byInstance.set(after, new Set([name]));
+    else names.add(name);
+  }
 }
 
 export interface ObserveOptions {
@@ -73,19 +121,18 @@ export interface ObserveOptions {
 export function observe(
   context: NodeContext,
   index: NodeIndex,
-  heartbeats: ReadonlyMap<string, number>,
   cloud: CloudView,
   bySlot: ReadonlyMap<string, readonly Instance[]>,
   options: ObserveOptions,
 ): Observation {
   const node = index.find(context);
-  const heartbeatAt = node ? (heartbeats.get(node.name) ?? 0) : 0;
+  const heartbeatAt = node ? index.heartbeatAt(node.name) : 0;
   const silentMs = options.now - Math.max(heartbeatAt, options.sightedAt);
   const silent = node?.ready === 'True' && silentMs >= options.leaseSilentMs;
   const ready = node?.ready === 'True' && !silent;
-  const found = context.instanceId === null ? undefined : cloud.instances.get(context.instanceId);
-  const isGone = context.instanceId === null ? cloud.askedAt > 0 : cloud.gone.has(context.instanceId);
-  const others = (bySlot.get(context.slot) ?? []).filter((each) => each.id !== context.instanceId);
+  const id = context.instanceId;
+  const found = id === null ? undefined : cloud.instances.get(id);
+  const isGone = id === null ? cloud.askedAt > 0 : cloud.gone.has(id);
   return {
     node,
     ready,
@@ -93,12 +140,19 @@ export function observe(
     reason: node === null ? 'NodeObjectMissing' : silent ? 'LeaseSilent' : node.reason,
     heartbeatAt,
     instance: found ? instanceState(found) : isGone ? 'gone' : 'unknown',
-    cloudRepairing: context.instanceId !== null && cloud.repairing.has(context.instanceId),
-    successor: isGone
-      ? (others.find((each) => each.status !== 'Stopped' && each.privateIp !== null) ?? null)
-      : null,
+    instanceAskedAt: (id === null ? undefined : cloud.askedAlone.get(id)) ?? cloud.askedAt,
+    cloudRepairing: id !== null && cloud.repairing.has(id),
+    successor: isGone ? successorOf(context, bySlot) : null,
     pausedByAnnotation: node?.annotations[kubernetesNames.paused] === 'true',
   };
+}
+
+function successorOf(
+  { slot, instanceId }: NodeContext,
+  bySlot: ReadonlyMap<string, readonly Instance[]>,
+): Instance | null {
+  const others = (bySlot.get(slot) ?? []).filter(({ id }) => id !== instanceId);
+  return others.find(({ status, privateIp }) => status !== 'Stopped' && privateIp !== null) ?? null;
 }
 
 /**
@@ -109,7 +163,6 @@ export function differences(
   context: NodeContext,
   value: 'unknown' | 'joining' | 'retired' | 'other',
   seen: Observation,
-  cloud: CloudView,
   now: number,
 ): readonly NodeEvent[] {
   if (value === 'retired') return [];
@@ -125,10 +178,10 @@ export function differences(
     ];
   const events: NodeEvent[] = [];
   const cloudChanged = seen.instance !== context.instance || seen.cloudRepairing !== context.cloudRepairing;
-  if (cloudChanged && seen.instance !== 'unknown' && cloud.askedAt >= context.actedAt)
+  if (cloudChanged && seen.instance !== 'unknown' && seen.instanceAskedAt >= context.actedAt)
     events.push({
       type: 'INSTANCE_CHANGED',
-      at: cloud.askedAt,
+      at: seen.instanceAskedAt,
       instance: seen.instance,
       cloudRepairing: seen.cloudRepairing,
     });

@@ -4,14 +4,13 @@ import type { Pauses } from '../../machines/supervisor.ts';
 import type { ActorEvent, Runtime } from '../runtime/types.ts';
 import { pausedBy } from './facts.ts';
 import type { NodeActor } from './fleet.ts';
-import { type CloudView, differences, type Observation } from './observation.ts';
+import { differences, type Observation } from './observation.ts';
 
 /** What a node's actor should know, for one look. */
 export interface Look {
   readonly now: number;
   readonly sighted: boolean;
   readonly seen: Observation | null;
-  readonly cloud: CloudView;
   readonly pauses: Pauses;
   readonly policy: NodePolicyChanges;
 }
@@ -40,17 +39,22 @@ export function news(actor: NodeActor, look: Look): readonly NodeEvent[] {
   if (context.blind) events.push({ type: 'SIGHT_RETURNED', at });
   if (look.seen !== null) {
     const kind = state === 'unknown' || state === 'joining' ? state : 'other';
-    events.push(...differences(context, kind, look.seen, look.cloud, at));
+    events.push(...differences(context, kind, look.seen, at));
   }
   return events;
 }
 
-/** Sends the news. What an actor does not take (a full mailbox) is still news at the next look. */
-export function tellNode(runtime: Runtime, actor: NodeActor, look: Look): void {
-  for (const event of news(actor, look)) runtime.send(actor.record.id, { ...event } as ActorEvent);
+/** Sends the news. What an actor does not take (a full mailbox) is still news at the next look: false if there is some. */
+export function tellNode(runtime: Runtime, actor: NodeActor, look: Look): boolean {
+  let taken = true;
+  for (const event of news(actor, look))
+    if (runtime.send(actor.record.id, { ...event } as ActorEvent) !== 'accepted') taken = false;
+  return taken;
 }
 
 function sameSettings(a: NodePolicyChanges, b: NodePolicyChanges): boolean {
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...keys].every((key) => Reflect.get(a, key) === Reflect.get(b, key));
+  if (a === b) return true;
+  for (const key in a) if (Reflect.get(a, key) !== Reflect.get(b, key)) return false;
+  for (const key in b) if (Reflect.get(a, key) !== Reflect.get(b, key)) return false;
+  return true;
 }

@@ -2,17 +2,12 @@ import type { StormContext, StormInput } from '../../machines/storm.ts';
 import type { ActorRecord } from '../runtime/record.ts';
 import type { Runtime } from '../runtime/types.ts';
 import type { SupervisorConfig } from './config.ts';
-import { actorIds, type NodeActor, statePath } from './fleet.ts';
+import { actorIds, type ScopeCount, scopesOf, statePath } from './fleet.ts';
 
 /** The worst of the storms that a node is in. */
 export type Storming =
   | { readonly state: 'calm' }
   | { readonly state: 'holding' | 'confirming'; readonly scope: string };
-
-/** The scopes that a node belongs to: its pool and its zone. */
-export function scopesOf(context: { readonly pool: string; readonly zone: string }): readonly string[] {
-  return [`pool/${context.pool}`, `zone/${context.zone}`];
-}
 
 /** What the breaker of a scope is started with. */
 export function stormInput(scope: string, numbers: SupervisorConfig['supervisor']): StormInput {
@@ -24,27 +19,9 @@ export function stormInput(scope: string, numbers: SupervisorConfig['supervisor'
   };
 }
 
-/** Nodes per scope, and how many of them are NotReady. One that is still joining or not observed yet has not failed. */
-export function countScopes(
-  actors: readonly NodeActor[],
-): ReadonlyMap<string, { readonly notReady: number; readonly total: number }> {
-  const counts = new Map<string, { notReady: number; total: number }>();
-  for (const { context, state } of actors) {
-    if (state === 'retired') continue;
-    const failed = !context.ready && state !== 'unknown' && state !== 'joining';
-    for (const scope of scopesOf(context)) {
-      const count = counts.get(scope) ?? { notReady: 0, total: 0 };
-      count.total += 1;
-      if (failed) count.notReady += 1;
-      counts.set(scope, count);
-    }
-  }
-  return counts;
-}
-
 /** Tells each breaker its scope's counts, if they changed since it last heard. */
-export function tellStorms(runtime: Runtime, actors: readonly NodeActor[], at: number): void {
-  for (const [scope, { notReady, total }] of countScopes(actors)) {
+export function tellStorms(runtime: Runtime, counts: ReadonlyMap<string, ScopeCount>, at: number): void {
+  for (const [scope, { notReady, total }] of counts) {
     const record = runtime.record(actorIds.storm(scope));
     if (record === undefined) continue;
     const known = stormContext(record);

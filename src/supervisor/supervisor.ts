@@ -3,22 +3,22 @@ import type { PauseScope, Pauses, SupervisorContext } from '../../machines/super
 import type { Cloud, Instance } from '../cloud/port.ts';
 import { cloudTags, nodeNameOf } from '../cloud/port.ts';
 import { Failure } from '../failure.ts';
-import type { Kubernetes, KubernetesView, NodeFacts } from '../kubernetes/port.ts';
+import type { Kubernetes, KubernetesView, NodeFacts, TouchedNodes } from '../kubernetes/port.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Json } from '../runtime/record.ts';
 import type { Runtime, Transition } from '../runtime/types.ts';
 import { type AdmissionRequest, admit, type Decision } from './admission.ts';
-import { type CloudWatch, watchCloud } from './cloud-watch.ts';
+import { type CloudWatch, type TouchedInstances, watchCloud } from './cloud-watch.ts';
 import type { PoolConfig, SupervisorConfig } from './config.ts';
 import { type AdmissionDesk, createDesk } from './desk.ts';
 import { factsFor, type Knowledge } from './facts.ts';
-import { actorIds, Fleet, type NodeActor } from './fleet.ts';
-import { indexNodes, type NodeIndex, type Observation, observe } from './observation.ts';
+import { actorIds, Fleet, type NodeActor, scopesOf } from './fleet.ts';
+import { NodeIndex, type Observation, observe } from './observation.ts';
 import { tellNode } from './reconcile.ts';
 import { createSecondSignal, type SecondSignal } from './second-signal.ts';
-import { scopesOf, stormInput, tellStorms, worstStorm } from './storms.ts';
+import { stormInput, tellStorms, worstStorm } from './storms.ts';
 
 export interface SupervisorParts {
   readonly config: SupervisorConfig;
@@ -34,8 +34,18 @@ export interface SupervisorParts {
 
 /** Changes that arrive together are looked at together, this long after the first of them, in ms. */
 const lookAfterMs = 50;
+/** An actor that did not take an event, or that waits for the next heartbeat of its node, is looked at again after this long, in ms. */
+const againAfterMs = 1_000;
+/**
+ * The whole fleet is looked at so often within the time after which a silent lease counts: silence is no event, and whatever else was
+ * missed is made up for.
+ */
+const wholeLooksInSilence = 4;
 
-/** Turns observations into events and admits repairs; the actors decide, the effects act. */
+/**
+ * Turns observations into events and admits repairs; the actors decide, the effects act. A change costs what has changed: the slots that
+ * it touches are noted, and the next look compares those. See docs/decisions/looking.md.
+ */
 export class Supervisor {
   readonly fleet = new Fleet();
   readonly desk: AdmissionDesk;
@@ -44,18 +54,29 @@ export class Supervisor {
   readonly #signal: SecondSignal;
   #cloud: CloudWatch | null = null;
   #watch: { stop(): Promise<void> } | null = null;
-  #view: KubernetesView = { nodes: new Map(), heartbeats: new Map() };
-  #index: NodeIndex = indexNodes(this.#view);
+  #view: KubernetesView = { nodes: new Map(), heartbeatAt: () => undefined };
+  #index = new NodeIndex(this.#view);
   /** Null until the first word of the watch: then nothing is known, but nothing was lost either. */
   #sight: Knowledge['sight'] | null = null;
   readonly #sightWaiters = new Set<() => void>();
+  /** Every slot that the pools want, with its place in its pool. */
+  readonly #wanted: readonly { readonly slot: string; readonly pool: PoolConfig }[];
+  /** What the next look compares: these slots, or all. */
+  #touched = new Set<string>();
+  #touchedAll = false;
+  /** Slots whose last look is not the end of it. */
+  #again = new Set<string>();
   #cancelLook: (() => void) | null = null;
   #cancelAgain: (() => void) | null = null;
+  #cancelWhole: (() => void) | null = null;
   #stopped = false;
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
     this.#pools = new Map(parts.config.pools.map((pool) => [pool.id, pool]));
+    this.#wanted = parts.config.pools.flatMap((pool) =>
+      Array.from({ length: pool.replicas }, (_, index) => ({ slot: `${pool.id}-${index}`, pool })),
+    );
     this.desk = createDesk({ clock: parts.clock, log: parts.log, decide: (request) => this.decide(request) });
     this.#signal = createSecondSignal({ ...parts, changed: () => this.desk.review() });
   }
@@ -75,21 +96,13 @@ export class Supervisor {
       log,
       cluster: config.cluster,
       known: () => this.fleet.all().flatMap(({ context }) => context.instanceId ?? []),
-      troubled: () =>
-        this.fleet
-          .all()
-          .filter(({ state }) => state !== 'healthy' && state !== 'retired')
-          .flatMap(({ context }) => context.instanceId ?? []),
+      troubled: () => [...this.fleet.busy().values()].flatMap(({ context }) => context.instanceId ?? []),
       intervalMs: () =>
-        this.fleet.isBusy() ? config.supervisor.cloudPollBusyMs : config.supervisor.cloudPollMs,
-      changed: () => this.#lookSoon(),
+        this.fleet.busy().size > 0 ? config.supervisor.cloudPollBusyMs : config.supervisor.cloudPollMs,
+      changed: (touched) => this.#onCloud(touched),
     });
     this.#watch = kubernetes.watch({
-      changed: (view) => {
-        this.#view = view;
-        this.#index = indexNodes(view);
-        this.#lookSoon();
-      },
+      changed: (view, touched) => this.#onNodes(view, touched),
       sight: (state, why) => this.#onSight(state, why),
     });
   }
@@ -98,6 +111,7 @@ export class Supervisor {
     this.#stopped = true;
     this.#cancelLook?.();
     this.#cancelAgain?.();
+    this.#cancelWhole?.();
     this.desk.stop();
     this.#signal.stop();
     await Promise.all([this.#watch?.stop(), this.#cloud?.stop()]);
@@ -118,7 +132,7 @@ export class Supervisor {
     const exists =
       scope.kind === 'cluster' ||
       (scope.kind === 'pool'
-        ? this.#pools.has(scope.id) || this.fleet.all().some(({ context }) => context.pool === scope.id)
+        ? this.#pools.has(scope.id) || this.fleet.scopes().has(`pool/${scope.id}`)
         : this.fleet.get(scope.id) !== undefined);
     if (!exists)
       throw new Failure({
@@ -172,18 +186,11 @@ export class Supervisor {
   seen(actor: NodeActor): Observation | null {
     if (this.#sight?.state !== 'sighted' || this.#cloud === null) return null;
     const { clock, config } = this.#parts;
-    return observe(
-      actor.context,
-      this.#index,
-      this.#view.heartbeats,
-      this.#cloud.view(),
-      this.#cloud.bySlot(),
-      {
-        now: clock.now(),
-        sightedAt: this.#sight.since,
-        leaseSilentMs: config.supervisor.leaseSilentMs,
-      },
-    );
+    return observe(actor.context, this.#index, this.#cloud.view(), this.#cloud.bySlot(), {
+      now: clock.now(),
+      sightedAt: this.#sight.since,
+      leaseSilentMs: config.supervisor.leaseSilentMs,
+    });
   }
 
   decide(request: AdmissionRequest): Decision {
@@ -211,15 +218,38 @@ export class Supervisor {
     };
   }
 
-  #onTransition({ after }: Transition): void {
+  #onTransition({ before: from, after }: Transition): void {
     if (after.machine === 'node') {
       const before = this.fleet.get(slotOf(after.id));
       const actor = this.fleet.update(after);
       // Only once the request's end is in the record does the record, and no longer the grant, say who holds a permit.
       if (!after.effects.some(({ src }) => src === 'requestPermit')) this.desk.settled(actor.context.slot);
-      if (before === undefined || before.state !== actor.state) this.#lookSoon();
-    } else if (after.machine === 'supervisor') this.#lookSoon();
+      if (before === undefined || before.state !== actor.state) this.#touch([actor.context.slot]);
+    } else if (after.machine === 'supervisor') {
+      // Pauses and sight concern everybody; a slot that was found concerns the next one, if not all fitted into the mailbox.
+      if (from?.snapshot.context !== after.snapshot.context || this.fleet.size < this.#wanted.length)
+        this.#touch('all');
+    }
     this.desk.review();
+  }
+
+  #onNodes(view: KubernetesView, touched: TouchedNodes): void {
+    this.#view = view;
+    if (touched === 'all') {
+      this.#index = new NodeIndex(view);
+      this.#touch('all');
+      return;
+    }
+    const instances = this.#index.update(view, touched);
+    this.#touch([...touched].flatMap((name) => this.fleet.slotOfNode(name) ?? []));
+    this.#touch([...instances].flatMap((id) => this.fleet.slotOfInstance(id) ?? []));
+  }
+
+  #onCloud({ ids, slots }: TouchedInstances): void {
+    this.#touch([...ids].flatMap((id) => this.fleet.slotOfInstance(id) ?? []));
+    this.#touch(slots);
+    // What an actor has done makes an older word of the cloud worthless: whoever is at work hears each new one.
+    this.#touch(this.fleet.busy().keys());
   }
 
   #onSight(state: 'sighted' | 'blind', why: string): void {
@@ -238,57 +268,78 @@ export class Supervisor {
       for (const seen of this.#sightWaiters) seen();
       this.#sightWaiters.clear();
     }
-    this.#lookSoon();
+    this.#touch('all');
   }
 
-  #lookSoon(): void {
+  /** The next look, soon, compares these slots. */
+  #touch(slots: Iterable<string> | 'all'): void {
     if (this.#stopped) return;
+    if (slots === 'all') this.#touchedAll = true;
+    else for (const slot of slots) this.#touched.add(slot);
     this.#cancelLook ??= this.#parts.clock.after(lookAfterMs, () => {
       this.#cancelLook = null;
       this.#look();
     });
   }
 
-  /** One look at everything: finds slots, tells each actor what it does not know yet, counts storms. */
+  /** Finds slots, tells each touched actor what it does not know yet, counts storms. */
   #look(): void {
-    const { runtime, clock, config } = this.#parts;
+    const { runtime, clock } = this.#parts;
     if (this.#stopped || this.#cloud === null || this.#sight === null) return;
     const now = clock.now();
-    if (this.#sight.state === 'sighted' && this.#cloud.view().askedAt > 0) this.#findSlots(now);
-    const pauses = this.pauses();
     const sighted = this.#sight.state === 'sighted';
-    for (const actor of this.fleet.all())
-      tellNode(runtime, actor, {
-        now,
-        sighted,
-        seen: this.seen(actor),
-        cloud: this.#cloud.view(),
-        pauses,
-        policy: this.#pools.get(actor.context.pool)?.policy ?? {},
-      });
-    if (sighted) tellStorms(runtime, this.fleet.all(), now);
-    if (this.fleet.all().some(({ state }) => state === 'healthy'))
-      this.#lookAgain(config.supervisor.leaseSilentMs / 4);
+    const [whole, touched] = [this.#touchedAll, this.#touched];
+    [this.#touchedAll, this.#touched] = [false, new Set()];
+    if (sighted && this.#cloud.view().askedAt > 0) this.#findSlots(now, whole ? 'all' : touched);
+    const pauses = this.pauses();
+    if (whole) for (const actor of this.fleet.values()) this.#tell(actor, now, sighted, pauses);
+    else
+      for (const slot of touched) {
+        const actor = this.fleet.get(slot);
+        if (actor !== undefined) this.#tell(actor, now, sighted, pauses);
+      }
+    if (sighted) tellStorms(runtime, this.fleet.scopes(), now);
+    if (whole) this.#lookAtAllLater();
+    if (this.#again.size > 0) this.#lookAgain();
     this.desk.review();
   }
 
-  /** Silence is seen only by looking: without news, look again after a while. */
-  #lookAgain(ms: number): void {
-    this.#cancelAgain?.();
-    this.#cancelAgain = this.#parts.clock.after(ms, () => this.#lookSoon());
+  #tell(actor: NodeActor, now: number, sighted: boolean, pauses: Pauses): void {
+    const { context } = actor;
+    const seen = this.seen(actor);
+    const policy = this.#pools.get(context.pool)?.policy ?? noChanges;
+    const taken = tellNode(this.#parts.runtime, actor, { now, sighted, seen, pauses, policy });
+    // Heartbeats are not told: whoever is Ready as soon as one comes must be looked at.
+    const awaitsHeartbeat = !context.ready && seen?.node?.ready === 'True';
+    if (!taken || awaitsHeartbeat) this.#again.add(context.slot);
   }
 
-  /** A slot per replica that the pools want, and one per control-plane instance that carries our tag. */
-  #findSlots(at: number): void {
+  #lookAgain(): void {
+    this.#cancelAgain ??= this.#parts.clock.after(againAfterMs, () => {
+      this.#cancelAgain = null;
+      const slots = this.#again;
+      this.#again = new Set();
+      this.#touch(slots);
+    });
+  }
+
+  #lookAtAllLater(): void {
+    this.#cancelWhole?.();
+    const ms = this.#parts.config.supervisor.leaseSilentMs / wholeLooksInSilence;
+    this.#cancelWhole = this.#parts.clock.after(ms, () => this.#touch('all'));
+  }
+
+  /** A slot per replica that the pools want, and one per control-plane instance that carries our tag; a breaker for each scope. */
+  #findSlots(at: number, touched: ReadonlySet<string> | 'all'): void {
     const slots = this.#cloud?.bySlot() ?? new Map<string, readonly Instance[]>();
-    for (const { context } of this.fleet.all()) this.#findScopes(at, context);
-    for (const pool of this.#parts.config.pools)
-      for (let index = 0; index < pool.replicas; index++) {
-        const slot = `${pool.id}-${index}`;
+    for (const scope of this.fleet.scopes().keys()) this.#findScope(at, scope);
+    if (touched === 'all')
+      for (const { slot, pool } of this.#wanted) {
+        if (this.fleet.get(slot) !== undefined) continue;
         this.#foundSlot(at, slot, pool.id, 'worker', slots.get(slot)?.[0], pool.zones[0] ?? '', pool.policy);
       }
-    for (const [slot, instances] of slots) {
-      const first = instances[0];
+    for (const slot of touched === 'all' ? slots.keys() : touched) {
+      const first = slots.get(slot)?.[0];
       if (first?.tags[cloudTags.role] === 'controlPlane')
         this.#foundSlot(at, slot, first.tags[cloudTags.pool] ?? slot, 'controlPlane', first, first.zone, {});
     }
@@ -315,24 +366,24 @@ export class Supervisor {
       policy,
       ...(this.#parts.recordsLost ? { usedUp: true } : {}),
     };
-    this.#findScopes(at, input);
+    for (const scope of scopesOf(input)) this.#findScope(at, scope);
     this.#tellSupervisor('SLOT_FOUND', at, actorIds.node(slot), { ...input, policy: { ...policy } });
   }
 
   /** A breaker per pool and zone; a replacement in another zone may bring a zone that had none. */
-  #findScopes(at: number, of: { readonly pool: string; readonly zone: string }): void {
+  #findScope(at: number, scope: string): void {
     const { runtime, config } = this.#parts;
-    for (const scope of scopesOf(of)) {
-      const id = actorIds.storm(scope);
-      if (runtime.record(id) === undefined)
-        this.#tellSupervisor('SCOPE_FOUND', at, id, { ...stormInput(scope, config.supervisor) });
-    }
+    const id = actorIds.storm(scope);
+    if (runtime.record(id) === undefined)
+      this.#tellSupervisor('SCOPE_FOUND', at, id, { ...stormInput(scope, config.supervisor) });
   }
 
   #tellSupervisor(type: 'SLOT_FOUND' | 'SCOPE_FOUND', at: number, id: string, input: Json): void {
     this.#parts.runtime.send(actorIds.supervisor, { type, at, id, input });
   }
 }
+
+const noChanges = Object.freeze({});
 
 function slotOf(actorId: string): string {
   return actorId.slice(actorIds.node('').length);

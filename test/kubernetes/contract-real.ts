@@ -184,7 +184,7 @@ async function blindDuring(
   const watch = kubernetes.watch(seen.watcher);
   try {
     await until('sighted', () => seen.state() === 'sighted');
-    const before = seen.view()?.heartbeats.get(name) ?? 0;
+    const before = seen.view()?.heartbeatAt(name) ?? 0;
     const begunAt = Date.now();
     await during.begin();
     await until('blind', () => seen.state() === 'blind', during.withinMs + 20_000);
@@ -196,7 +196,7 @@ async function blindDuring(
     await until('sighted again', () => seen.state() === 'sighted', 60_000);
     equal(seen.order.slice(seen.order.lastIndexOf('sighted') - 1).slice(0, 2), ['changed', 'sighted']);
     equal(seen.view()?.nodes.size, known, 'no node is lost by it');
-    const after = seen.view()?.heartbeats.get(name) ?? 0;
+    const after = seen.view()?.heartbeatAt(name) ?? 0;
     ok(after > before && after >= begunAt, 'heartbeats count anew');
     return why;
   } finally {

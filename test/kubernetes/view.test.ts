@@ -10,23 +10,35 @@ function node(name: string, options: { ready?: string; beat?: string; uid?: stri
 
 const lease = (name: string, renewTime: string) =>
   leaseSchema.parse({ metadata: { name }, spec: { renewTime } });
-const beat = (view: ReturnType<typeof createView>, name: string) => view.snapshot().heartbeats.get(name);
+const beat = (view: ReturnType<typeof createView>, name: string) => view.live.heartbeatAt(name);
 
 test('a list replaces everything: who is not in it is gone, with its heartbeat', () => {
   const view = createView();
   expect(view.replaceNodes([node('a'), node('b')], 1)).toBe('nodes');
   expect(view.replaceNodes([node('b')], 2)).toBe('nodes');
-  expect([...view.snapshot().nodes.keys()]).toEqual(['b']);
-  expect([...view.snapshot().heartbeats]).toEqual([['b', 1]]);
+  expect([...view.live.nodes.keys()]).toEqual(['b']);
+  expect([beat(view, 'a'), beat(view, 'b')]).toEqual([undefined, 1]);
   expect(view.replaceNodes([node('b')], 3)).toBe('nothing');
 });
 
-test('a snapshot stays as it was', () => {
+test('facts that were given out stay as they were, and the view goes on', () => {
   const view = createView();
   view.putNode(node('a'), 1);
-  const before = view.snapshot();
-  view.removeNode('a');
-  expect([before.nodes.size, view.snapshot().nodes.size]).toEqual([1, 0]);
+  const before = view.live.nodes.get('a');
+  view.putNode(node('a', { ready: 'False' }), 2);
+  expect([before?.ready, view.live.nodes.get('a')?.ready]).toEqual(['True', 'False']);
+});
+
+test('what was touched is told once, and heartbeats touch nothing', () => {
+  const view = createView();
+  view.replaceNodes([node('a'), node('b'), node('c')], 1);
+  expect(view.takeTouched()).toEqual(new Set(['a', 'b', 'c']));
+  view.putLease(lease('a', 't1'), 2);
+  view.putNode(node('a', { beat: '2021-01-01T00:00:00Z' }), 3);
+  expect(view.takeTouched()).toEqual(new Set());
+  view.putNode(node('a', { ready: 'False' }), 4);
+  view.replaceNodes([node('a', { ready: 'False' }), node('b')], 5);
+  expect(view.takeTouched()).toEqual(new Set(['a', 'c']));
 });
 
 test('safety 61: without a lease, a heartbeat is when the status was seen to change, whatever time it names', () => {
@@ -63,7 +75,7 @@ test('a lease may come before its node, and one without a node is no heartbeat o
   const view = createView();
   expect(view.replaceLeases([lease('a', 't1'), lease('ghost', 't1')], 100)).toBe('nothing');
   view.putNode(node('a'), 200);
-  expect([...view.snapshot().heartbeats]).toEqual([['a', 200]]);
+  expect([beat(view, 'a'), beat(view, 'ghost')]).toEqual([200, undefined]);
 });
 
 test('a node that was made anew under the same name starts anew', () => {
@@ -79,7 +91,7 @@ test('safety 11: restartHeartbeats makes all of them new, and the next one count
   view.putNode(node('b'), 100);
   view.putLease(lease('b', 't1'), 100);
   view.restartHeartbeats(900);
-  expect([...view.snapshot().heartbeats.values()]).toEqual([900, 900]);
+  expect([beat(view, 'a'), beat(view, 'b')]).toEqual([900, 900]);
   expect(view.putLease(lease('b', 't1'), 950)).toBe('nothing');
   expect(view.putLease(lease('b', 't2'), 990)).toBe('heartbeats');
   expect(beat(view, 'b')).toBe(990);

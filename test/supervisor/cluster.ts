@@ -1,5 +1,5 @@
 import type { Instance } from '../../src/cloud/port.ts';
-import { nodeEffects } from '../../src/effects/node.ts';
+import { allEffects } from '../../src/effects/all.ts';
 import type { World } from '../../src/effects/world.ts';
 import type { Kubernetes, KubernetesWatcher, NodeFacts } from '../../src/kubernetes/port.ts';
 import { silentLog } from '../../src/log.ts';
@@ -29,6 +29,8 @@ export class TestCluster {
   readonly config: SupervisorConfig;
   sighted = true;
   #watcher: KubernetesWatcher | null = null;
+  /** The nodes as the watcher knows them. */
+  #told: Map<string, NodeFacts> | null = null;
   #runtime: Runtime | null = null;
   #supervisor: Supervisor | null = null;
 
@@ -95,7 +97,7 @@ export class TestCluster {
       clock: this.clock,
       random: seededRandom(this.clock.now()),
       machines: machineEntries,
-      effects: nodeEffects(this.#world()),
+      effects: allEffects({ node: this.#world(), quorum: null }),
       onSetAside: onSetAside('test'),
     });
     this.#runtime = runtime;
@@ -174,7 +176,27 @@ export class TestCluster {
       if (silent && facts.ready === 'True')
         this.nodes.set(name, { ...facts, ready: 'Unknown', reason: 'NodeStatusUnknown' });
     }
-    this.#watcher?.changed({ nodes: new Map(this.nodes), heartbeats: new Map(this.heartbeats) });
+    this.#tellChanges();
+  }
+
+  /** Tells the watcher which nodes are not as it was told last; the first time, that all may be. */
+  #tellChanges(): void {
+    if (this.#watcher === null) return;
+    const heartbeatAt = (name: string) => this.heartbeats.get(name);
+    if (this.#told === null) {
+      this.#told = new Map(this.nodes);
+      this.#watcher.changed({ nodes: this.#told, heartbeatAt }, 'all');
+      return;
+    }
+    const told = this.#told;
+    const names = new Set([...told.keys(), ...this.nodes.keys()]);
+    const touched = [...names].filter((name) => told.get(name) !== this.nodes.get(name));
+    for (const name of touched) {
+      const facts = this.nodes.get(name);
+      if (facts === undefined) told.delete(name);
+      else told.set(name, facts);
+    }
+    if (touched.length > 0) this.#watcher.changed({ nodes: told, heartbeatAt }, new Set(touched));
   }
 
   #kubelet(instance: Instance, now: number): void {
@@ -213,6 +235,7 @@ export class TestCluster {
     return {
       watch: (watcher) => {
         this.#watcher = watcher;
+        this.#told = null;
         return { stop: async () => {} };
       },
       cordon: async (node) => {

@@ -6,8 +6,8 @@ import type { NodeFacts } from '../../src/kubernetes/port.ts';
 import {
   type CloudView,
   differences,
-  indexNodes,
   instanceState,
+  NodeIndex,
   nothingSeenOfCloud,
   type Observation,
   observe,
@@ -62,6 +62,7 @@ const cloudSeen: CloudView = {
   gone: new Set(),
   repairing: new Set(),
   askedAt: now - 1_000,
+  askedAlone: new Map(),
 };
 
 function look(over: {
@@ -73,11 +74,10 @@ function look(over: {
   readonly sightedAt?: number;
 }): Observation {
   const nodes = new Map((over.nodes ?? [node]).map((each) => [each.name, each]));
-  const heartbeats = new Map([...nodes.keys()].map((name) => [name, over.heartbeatAt ?? now - 5_000]));
+  const heartbeatAt = () => over.heartbeatAt ?? now - 5_000;
   return observe(
     { ...context, ...over.context },
-    indexNodes({ nodes, heartbeats }),
-    heartbeats,
+    new NodeIndex({ nodes, heartbeatAt }),
     over.cloud ?? cloudSeen,
     over.bySlot ?? new Map(),
     { now, sightedAt: over.sightedAt ?? 0, leaseSilentMs: 60_000 },
@@ -146,7 +146,7 @@ describe('what an actor must hear of', () => {
     over: Partial<NodeContext>,
     seen: Observation,
     value: 'unknown' | 'joining' | 'other' = 'other',
-  ) => differences({ ...context, ...over }, value, seen, cloudSeen, now);
+  ) => differences({ ...context, ...over }, value, seen, now);
 
   test('nothing, when nothing differs', () => {
     expect(tell({}, look({}))).toEqual([]);
@@ -170,6 +170,14 @@ describe('what an actor must hear of', () => {
     expect(tell(acted, look({ context: acted, heartbeatAt: now - 3_001 }))).toEqual([]);
     expect(tell(acted, look({ context: acted, heartbeatAt: now - 3_000 }))).toEqual([
       { type: 'NODE_READY', at: now - 3_000 },
+    ]);
+  });
+
+  test('safety 23: an instance that was asked for by itself after the list is told as of then', () => {
+    const stopped = new Map([['i-1', { ...instance, status: 'Stopped' as const }]]);
+    const alone = { ...cloudSeen, instances: stopped, askedAlone: new Map([['i-1', now - 400]]) };
+    expect(tell({ actedAt: now - 500 }, look({ cloud: alone }))).toMatchObject([
+      { type: 'INSTANCE_CHANGED', at: now - 400, instance: 'stopped' },
     ]);
   });
 
@@ -199,13 +207,7 @@ describe('what an actor must hear of', () => {
   test('nothing of a slot of which neither side has said anything', () => {
     const fresh = { ready: false, instance: 'unknown' } as const;
     expect(
-      differences(
-        { ...context, ...fresh },
-        'unknown',
-        look({ nodes: [], cloud: nothingSeenOfCloud }),
-        nothingSeenOfCloud,
-        now,
-      ),
+      differences({ ...context, ...fresh }, 'unknown', look({ nodes: [], cloud: nothingSeenOfCloud }), now),
     ).toEqual([]);
   });
 });
@@ -226,7 +228,7 @@ describe('news', () => {
     state,
   });
   const pauses = { cluster: false, pools: [], slots: [] };
-  const base = { now, sighted: true, seen: look({}), cloud: cloudSeen, pauses, policy: {} };
+  const base = { now, sighted: true, seen: look({}), pauses, policy: {} };
 
   test('safety 2: while blind only the loss of sight is told, and a healthy node is not even told that', () => {
     const blind = { ...base, sighted: false, seen: null };

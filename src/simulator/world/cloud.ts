@@ -12,6 +12,7 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
 import { type CloudCall, callCloud, type Misfortune, type Repeat } from './calls.ts';
 import { addressOf, type Machine, toTheMinute } from './machine.ts';
+import { ObservedSet } from './observed.ts';
 
 /** How long the cloud takes, in ms, near what people see of the real one; each is drawn up to a fifth shorter or longer. */
 const takes = {
@@ -56,6 +57,9 @@ export interface SimulatedCloudOptions {
   readonly onEffect: (effect: CloudEffect) => void;
   /** The instance has booted; `first` on an empty disk. */
   readonly onBoot: (id: string, first: boolean) => void;
+  /** What the cloud shows of the instance has changed, or it is gone; a zone has failed, or is back. */
+  readonly onChange?: (id: string) => void;
+  readonly onZone?: (zone: string) => void;
 }
 
 /** The cloud in memory: asynchronous states, preconditions, ClientTokens, stock and locks. What it forgets is only what was deleted. */
@@ -64,7 +68,7 @@ export class SimulatedCloud implements Cloud {
   readonly machines = new Map<string, Machine>();
   readonly noStock = new Set<string>();
   /** Zones in which nothing answers. The cloud says that all is well there. */
-  readonly failedZones = new Set<string>();
+  readonly failedZones = new ObservedSet<string>((zone) => this.#options.onZone?.(zone));
   readonly #options: SimulatedCloudOptions;
   readonly #births = new Map<string, { readonly spec: string; readonly id: string }>();
   readonly #disks = new Map<string, string>();
@@ -341,6 +345,7 @@ export class SimulatedCloud implements Cloud {
     const recent = machine.past.filter(({ until }) => until > now - longestLagMs);
     machine.past = [...recent, { instance: machine.instance, until: now }];
     machine.instance = { ...machine.instance, ...change };
+    this.#options.onChange?.(machine.instance.id);
   }
 
   #starting(machine: Machine): void {
@@ -364,6 +369,7 @@ export class SimulatedCloud implements Cloud {
     this.#later(machine, takes.deleting, () => {
       const now = this.#options.clock.now();
       this.machines.delete(machine.instance.id);
+      this.#options.onChange?.(machine.instance.id);
       this.#lingering = this.#lingering.filter(({ until }) => until > now - longestLagMs);
       this.#lingering.push({ instance: machine.instance, bornAt: machine.bornAt, until: now });
     });

@@ -2,27 +2,25 @@ import { Failure } from '../../failure.ts';
 import {
   type DrainProgress,
   type Kubernetes,
-  type KubernetesView,
   type KubernetesWatcher,
   kubernetesNames,
 } from '../../kubernetes/port.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
+import { Beats } from './beats.ts';
 import type { Misfortune } from './calls.ts';
 import {
   type Budget,
   type EventObject,
-  factsOf,
   instanceIdOf,
   type NodeObject,
   type PodObject,
   selects,
   unmarked,
 } from './objects.ts';
+import { ObservedMap } from './observed.ts';
+import { prompt, type Telling, Watch } from './watch.ts';
 
-/** News are gathered this long before they are told, in ms: nodes, and heartbeats alone. As the port says. */
-const nodesWaitMs = 100;
-const beatsWaitMs = 1_000;
 /** One request, and one that is slow; how long no answer is waited for. In ms. */
 const requestMs = 20;
 const slowRequestMs = 3_000;
@@ -40,14 +38,6 @@ const tokenSecretBytes = 8;
 /** An Event's message is cut here, as the API demands. */
 const longestMessage = 1_024;
 
-/** What becomes of one telling of the watch. */
-export interface Telling {
-  readonly lateMs: number;
-  readonly lost: boolean;
-  readonly twice: boolean;
-}
-const prompt: Telling = { lateMs: 0, lost: false, twice: false };
-
 /** What wdrip does to a Node, as the history and the invariants see it. */
 export interface NodeAct {
   readonly act: 'cordon' | 'uncordon' | 'drain' | 'releasePods' | 'deleteNode';
@@ -57,9 +47,8 @@ export interface NodeAct {
 /** The Kubernetes API in memory: Nodes with their leases, pods, budgets, events and tokens. What lives on it is in life.ts. */
 export class SimulatedKubernetes implements Kubernetes {
   readonly nodes = new Map<string, NodeObject>();
-  /** By node name: when its lease was last renewed, as we saw it. */
-  readonly beats = new Map<string, number>();
-  readonly pods = new Map<string, PodObject>();
+  readonly beats: Beats;
+  readonly pods = new ObservedMap<string, PodObject>(() => this.#onPods());
   readonly budgets = new Map<string, Budget>();
   readonly attachments = new Map<string, string>();
   readonly events = new Map<string, EventObject>();
@@ -70,6 +59,9 @@ export class SimulatedKubernetes implements Kubernetes {
   readonly #telling: () => Telling;
   readonly #misfortune: () => Misfortune | null;
   readonly #onAct: (act: NodeAct) => void;
+  readonly #onNode: (name: string) => void;
+  readonly #onPods: () => void;
+  readonly #onReachable: () => void;
   readonly #watches = new Set<Watch>();
   #uids = 0;
 
@@ -80,16 +72,24 @@ export class SimulatedKubernetes implements Kubernetes {
     /** Draws the fate of one request; null: it is served. */
     readonly misfortune?: () => Misfortune | null;
     readonly onAct?: (act: NodeAct) => void;
+    /** A Node came, went or changed, whoever did it; some pod did; the API is away or back. */
+    readonly onNode?: (name: string) => void;
+    readonly onPods?: () => void;
+    readonly onReachable?: () => void;
   }) {
     this.#clock = options.clock;
+    this.beats = new Beats(options.clock);
     this.#random = options.random;
     this.#telling = options.telling ?? (() => prompt);
     this.#misfortune = options.misfortune ?? (() => null);
     this.#onAct = options.onAct ?? (() => {});
+    this.#onNode = options.onNode ?? (() => {});
+    this.#onPods = options.onPods ?? (() => {});
+    this.#onReachable = options.onReachable ?? (() => {});
   }
 
   watch(watcher: KubernetesWatcher): { stop(): Promise<void> } {
-    const watch = new Watch(watcher, this.#clock, () => this.view(), this.#telling);
+    const watch = new Watch(watcher, this.#clock, this, this.#telling);
     this.#watches.add(watch);
     this.#clock.after(requestMs, () => (this.reachable ? watch.see() : watch.blind()));
     return {
@@ -221,13 +221,6 @@ export class SimulatedKubernetes implements Kubernetes {
     return `${id}.${secret}`;
   }
 
-  view(): KubernetesView {
-    return {
-      nodes: new Map([...this.nodes].map(([name, node]) => [name, factsOf(node)])),
-      heartbeats: new Map(this.beats),
-    };
-  }
-
   /** A kubelet registers its node, or somebody makes it. */
   register(
     name: string,
@@ -251,32 +244,39 @@ export class SimulatedKubernetes implements Kubernetes {
 
   put(node: NodeObject): void {
     this.nodes.set(node.name, node);
-    this.#tell(nodesWaitMs);
+    this.#changed(node.name);
   }
 
   remove(name: string): void {
-    this.beats.delete(name);
-    if (this.nodes.delete(name)) this.#tell(nodesWaitMs);
+    this.beats.forget(name);
+    if (this.nodes.delete(name)) this.#changed(name);
   }
 
   /** The kubelet renews its lease. */
   beat(name: string): void {
-    this.beats.set(name, this.#clock.now());
-    this.#tell(beatsWaitMs);
+    this.beats.beat(name);
+  }
+
+  /** When its lease was renewed last, as whoever follows it sees it. */
+  heartbeatAt(name: string): number | undefined {
+    return this.beats.newest(name);
   }
 
   /** The API can't be reached from now on, or can again. */
   setReachable(reachable: boolean): void {
     if (this.reachable === reachable) return;
     this.reachable = reachable;
+    this.beats.setReachable(reachable);
     for (const watch of this.#watches) {
       if (reachable) watch.see();
       else this.#clock.after(staleMs, () => (this.reachable ? undefined : watch.blind()));
     }
+    this.#onReachable();
   }
 
-  #tell(waitMs: number): void {
-    if (this.reachable) for (const watch of this.#watches) watch.soon(waitMs);
+  #changed(name: string): void {
+    for (const watch of this.#watches) watch.note(name);
+    this.#onNode(name);
   }
 
   /** A call, asked again as the adapter does: every one of them does the same however often it is done. */
@@ -324,61 +324,5 @@ export class SimulatedKubernetes implements Kubernetes {
     for (const budget of budgets) budget.allowed -= 1;
     this.pods.set(name, { ...pod, deleting: true });
     return true;
-  }
-}
-
-/** One watcher, and what it is yet to be told. */
-class Watch {
-  readonly #watcher: KubernetesWatcher;
-  readonly #clock: Clock;
-  readonly #view: () => KubernetesView;
-  readonly #telling: () => Telling;
-  #sight: 'none' | 'sighted' | 'blind' = 'none';
-  #due: { readonly at: number; readonly cancel: () => void } | null = null;
-  #stopped = false;
-
-  constructor(watcher: KubernetesWatcher, clock: Clock, view: () => KubernetesView, telling: () => Telling) {
-    this.#watcher = watcher;
-    this.#clock = clock;
-    this.#view = view;
-    this.#telling = telling;
-  }
-
-  see(): void {
-    if (this.#stopped || this.#sight === 'sighted') return;
-    this.#watcher.changed(this.#view());
-    this.#sight = 'sighted';
-    this.#watcher.sight('sighted', '');
-  }
-
-  blind(): void {
-    if (this.#stopped || this.#sight === 'blind') return;
-    this.#sight = 'blind';
-    this.#watcher.sight('blind', 'the API server does not answer');
-  }
-
-  soon(waitMs: number): void {
-    if (this.#sight !== 'sighted') return;
-    const at = this.#clock.now() + waitMs;
-    if (this.#due !== null && this.#due.at <= at) return;
-    this.#due?.cancel();
-    this.#due = { at, cancel: this.#clock.after(waitMs, () => this.#tell()) };
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#due?.cancel();
-  }
-
-  #tell(): void {
-    this.#due = null;
-    const { lateMs, lost, twice } = this.#telling();
-    if (lost) return;
-    const say = () => {
-      if (!this.#stopped && this.#sight === 'sighted') this.#watcher.changed(this.#view());
-    };
-    if (lateMs > 0) this.#clock.after(lateMs, say);
-    else say();
-    if (twice) this.#clock.after(nodesWaitMs, say);
   }
 }

@@ -4,7 +4,8 @@ import type { Random } from '../../runtime/random.ts';
 import type { SimulatedCloud } from './cloud.ts';
 import type { SimulatedKubernetes } from './kubernetes.ts';
 import type { Machine } from './machine.ts';
-import { selects } from './objects.ts';
+import { ObservedMap } from './observed.ts';
+import { type App, Workloads } from './workloads.ts';
 
 /**
  * What is wrong inside an instance, named after what helps. `blip`: it passes by itself; `unregistered`: its Node object was deleted, which a
@@ -12,53 +13,67 @@ import { selects } from './objects.ts';
  */
 export type Ailment = 'blip' | 'unregistered' | 'kubelet' | 'reboot' | 'disk' | 'unbootable';
 
-/** How often everything that lives on the API looks, in ms: the node controller's own period. */
-export const lifeTickMs = 5_000;
-/** A kubelet renews its lease this often, in ms. */
-const beatEveryMs = 10_000;
+/** How often whatever has not come to rest is looked at, in ms: the node controller's own period. */
+const tickMs = 5_000;
 /** Without a heartbeat for this long the node controller calls the node Unknown, in ms: its default. */
 const graceMs = 50_000;
-/** One in so many pods has a volume. */
-const claimedEach = 3;
 /** From the boot to the kubelet's first word, in ms: on its old disk, and on an empty one. */
 const bootMs = 15_000;
 const firstBootMs = 45_000;
 
-/** Kubelets, the node controller, a scheduler and the disruption controller, all in one tick. */
+/**
+ * Kubelets, the node controller, and what runs on the nodes. A node that is well needs nobody: its heartbeats are arithmetic (beats.ts). Only
+ * what has changed, or waits for a time, is looked at, every five seconds until it has come to rest.
+ */
 export class Life {
-  readonly ailments = new Map<string, Ailment>();
+  readonly ailments = new ObservedMap<string, Ailment>((id) => this.wake(id));
   /** By instance: until when the Node is said to be NotReady although it is well, in epoch ms. */
-  readonly lies = new Map<string, number>();
-  /** No disruption budget allows anything. */
-  budgetsBlocked = false;
+  readonly lies = new ObservedMap<string, number>((id) => this.wake(id));
   readonly #upAt = new Map<string, number>();
   readonly #cloud: SimulatedCloud;
   readonly #api: SimulatedKubernetes;
   readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #apps: readonly { readonly name: string; readonly replicas: number }[];
+  readonly #workloads: Workloads;
+  readonly #onUp: (id: string, isUp: boolean) => void;
+  /** Instances that changed or wait for a time. */
+  readonly #unsettled = new Set<string>();
+  /** Nodes whose heartbeats have stopped and of which the node controller has not said so yet. */
+  readonly #silent = new Set<string>();
+  /** By instance: the node that it registered, while either is there; and those instances that were up when last looked at. */
+  readonly #nodeOf = new Map<string, string>();
+  readonly #up = new Set<string>();
+  #workloadsChanged = true;
+  #ticking = false;
 
   constructor(options: {
     readonly cloud: SimulatedCloud;
     readonly api: SimulatedKubernetes;
     readonly clock: Clock;
     readonly random: Random;
-    readonly apps: readonly { readonly name: string; readonly replicas: number }[];
+    readonly apps: readonly App[];
+    /** An instance's node is up from now on, or is not any more. */
+    readonly onUp: (id: string, isUp: boolean) => void;
   }) {
     this.#cloud = options.cloud;
     this.#api = options.api;
     this.#clock = options.clock;
-    this.#random = options.random;
-    this.#apps = options.apps;
-    for (const { name } of this.#apps) this.#api.budgets.set(name, { labels: { app: name }, allowed: 0 });
+    this.#onUp = options.onUp;
+    this.#workloads = new Workloads(options.api, options.random, options.apps);
+  }
+
+  /** No disruption budget allows anything. */
+  set budgetsBlocked(blocked: boolean) {
+    this.#workloads.budgetsBlocked = blocked;
+    this.workloadsChanged();
   }
 
   /** The instance has booted: what a boot cures is cured. */
   booted(id: string, first: boolean): void {
+    this.#upAt.set(id, this.#clock.now() + (first ? firstBootMs : bootMs));
     const ailment = this.ailments.get(id);
     if (ailment !== undefined && ailment !== 'unbootable' && (ailment !== 'disk' || first))
       this.ailments.delete(id);
-    this.#upAt.set(id, this.#clock.now() + (first ? firstBootMs : bootMs));
+    else this.wake(id);
   }
 
   /** What the agent makes of a command: it knows the scripts that wdrip sends. */
@@ -80,17 +95,35 @@ export class Life {
       : { exitCode: 3, output: 'failed\n' };
   }
 
-  tick(): void {
-    if (!this.#api.reachable) return;
-    for (const machine of this.#cloud.machines.values()) this.#kubelet(machine);
-    this.#nodeController();
-    this.#schedule();
-    this.#disruptions();
+  /** Something about the instance has changed: its kubelet stops at once, and what else follows comes with the ticks. */
+  wake(id: string): void {
+    const machine = this.#cloud.machines.get(id);
+    if (machine === undefined || !this.isUp(machine)) this.#goDown(id);
+    this.#unsettled.add(id);
+    this.#tickSoon();
   }
 
-  /** Heartbeats count from now: the API was away, and nobody could be seen. */
+  /** The same of a whole zone. */
+  wakeZone(zone: string): void {
+    for (const [id, { instance }] of this.#cloud.machines) if (instance.zone === zone) this.wake(id);
+  }
+
+  /** A Node object came, went or changed. One that was taken away is registered again by a kubelet that runs. */
+  nodeChanged(name: string): void {
+    this.#workloadsChanged = true;
+    if (!this.#api.nodes.has(name))
+      for (const id of this.#up) if (this.#nodeOf.get(id) === name) this.#unsettled.add(id);
+    this.#tickSoon();
+  }
+
+  workloadsChanged(): void {
+    this.#workloadsChanged = true;
+    this.#tickSoon();
+  }
+
+  /** The API is back: what has changed meanwhile is seen. */
   awoke(): void {
-    for (const name of this.#api.beats.keys()) this.#api.beats.set(name, this.#clock.now());
+    this.#tickSoon();
   }
 
   isUp({ instance: { id, status, zone } }: Machine): boolean {
@@ -102,64 +135,68 @@ export class Life {
     );
   }
 
-  #kubelet(machine: Machine): void {
-    if (!this.isUp(machine)) return;
-    const { id, privateIp, tags } = machine.instance;
-    const name = nodeNameOf({ privateIp, id });
+  #tickSoon(): void {
+    if (this.#ticking) return;
+    this.#ticking = true;
     const now = this.#clock.now();
-    const node = this.#api.nodes.get(name) ?? this.#api.register(name, { slot: tags['wdrip.io/slot'] ?? '' });
-    const lied = (this.lies.get(id) ?? 0) > now;
-    const [ready, reason] = lied ? (['False', 'LiedAbout'] as const) : (['True', 'KubeletReady'] as const);
-    if (node.ready !== ready) this.#api.put({ ...node, ready, reason });
-    else if (now - (this.#api.beats.get(name) ?? 0) < beatEveryMs) return;
-    this.#api.beat(name);
-    for (const pod of this.#api.pods.values())
-      if (pod.node === name && pod.deleting) this.#api.pods.delete(pod.name);
+    this.#clock.after(tickMs - (now % tickMs), () => {
+      this.#ticking = false;
+      this.#tick();
+    });
   }
 
-  #nodeController(): void {
-    const now = this.#clock.now();
-    for (const node of this.#api.nodes.values())
-      if (node.ready !== 'Unknown' && now - (this.#api.beats.get(node.name) ?? 0) >= graceMs)
-        this.#api.put({ ...node, ready: 'Unknown', reason: 'NodeStatusUnknown' });
-    for (const pod of this.#api.pods.values())
-      if (pod.node !== null && !this.#api.nodes.has(pod.node)) this.#api.pods.delete(pod.name);
-  }
-
-  /** A pod per replica, on any node that is Ready and not cordoned. */
-  #schedule(): void {
-    const room = [...this.#api.nodes.values()].filter(
-      ({ ready, cordonedBy }) => ready === 'True' && cordonedBy === null,
-    );
-    for (const { name, replicas } of this.#apps)
-      for (let index = 0; index < replicas; index++) {
-        const pod = `${name}-${index}`;
-        const node = room[Math.floor(this.#random.next() * room.length)];
-        if (this.#api.pods.has(pod) || node === undefined) continue;
-        this.#api.pods.set(pod, {
-          name: pod,
-          node: node.name,
-          labels: { app: name },
-          kind: 'app',
-          claim: index % claimedEach === 0 ? `data-${pod}` : null,
-          deleting: false,
-        });
-      }
-  }
-
-  /** Of each app one pod may be away. */
-  #disruptions(): void {
-    for (const { name, replicas } of this.#apps) {
-      const budget = this.#api.budgets.get(name);
-      if (budget === undefined) continue;
-      const well = [...this.#api.pods.values()].filter(
-        (pod) =>
-          selects(budget, pod) &&
-          !pod.deleting &&
-          pod.node !== null &&
-          this.#api.nodes.get(pod.node)?.ready === 'True',
-      );
-      budget.allowed = this.budgetsBlocked ? 0 : Math.max(0, well.length - (replicas - 1));
+  #tick(): void {
+    if (!this.#api.reachable) return;
+    for (const id of this.#unsettled) if (this.#kubelet(id)) this.#unsettled.delete(id);
+    for (const name of this.#silent) if (this.#judge(name)) this.#silent.delete(name);
+    if (this.#workloadsChanged) {
+      this.#workloadsChanged = false;
+      if (this.#workloads.pass()) this.#workloadsChanged = true;
     }
+    if (this.#unsettled.size > 0 || this.#silent.size > 0 || this.#workloadsChanged) this.#tickSoon();
+  }
+
+  /** One look of a kubelet. True if nothing more comes of it by itself. */
+  #kubelet(id: string): boolean {
+    const machine = this.#cloud.machines.get(id);
+    if (machine === undefined) {
+      this.#nodeOf.delete(id);
+      this.#upAt.delete(id);
+      return true;
+    }
+    const { instance } = machine;
+    const now = this.#clock.now();
+    if (!this.isUp(machine)) return instance.status !== 'Running' || now >= (this.#upAt.get(id) ?? 0);
+    const name = nodeNameOf(instance);
+    const lied = (this.lies.get(id) ?? 0) > now;
+    const node =
+      this.#api.nodes.get(name) ?? this.#api.register(name, { slot: instance.tags['wdrip.io/slot'] ?? '' });
+    const [ready, reason] = lied ? (['False', 'LiedAbout'] as const) : (['True', 'KubeletReady'] as const);
+    if (!this.#api.beats.goesOn(name)) this.#api.beats.begin(name);
+    if (node.ready !== ready) this.#api.put({ ...node, ready, reason });
+    this.#nodeOf.set(id, name);
+    if (!this.#up.has(id)) {
+      this.#up.add(id);
+      this.#onUp(id, true);
+    }
+    return !lied;
+  }
+
+  /** The node controller looks at a node that is silent. True if there is nothing more to say of it. */
+  #judge(name: string): boolean {
+    const node = this.#api.nodes.get(name);
+    if (node === undefined || node.ready === 'Unknown' || this.#api.beats.goesOn(name)) return true;
+    if (this.#clock.now() - (this.#api.heartbeatAt(name) ?? 0) < graceMs) return false;
+    this.#api.put({ ...node, ready: 'Unknown', reason: 'NodeStatusUnknown' });
+    return true;
+  }
+
+  #goDown(id: string): void {
+    const name = this.#nodeOf.get(id);
+    if (name !== undefined && this.#api.beats.goesOn(name)) {
+      this.#api.beats.stop(name);
+      this.#silent.add(name);
+    }
+    if (this.#up.delete(id)) this.#onUp(id, false);
   }
 }

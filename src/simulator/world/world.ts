@@ -4,8 +4,9 @@ import type { Random } from '../../runtime/random.ts';
 import type { SupervisorConfig } from '../../supervisor/config.ts';
 import type { Misfortune } from './calls.ts';
 import { type CloudEffect, SimulatedCloud } from './cloud.ts';
-import { type NodeAct, SimulatedKubernetes, type Telling } from './kubernetes.ts';
+import { type NodeAct, SimulatedKubernetes } from './kubernetes.ts';
 import { Life } from './life.ts';
+import type { Telling } from './watch.ts';
 
 export interface WorldOptions {
   readonly clock: Clock;
@@ -23,6 +24,12 @@ export interface WorldOptions {
   /** What wdrip does to an instance, and to a Node. */
   readonly onEffect: (effect: CloudEffect) => void;
   readonly onAct: (act: NodeAct) => void;
+  /** A Node object came, went or changed, whoever did it. */
+  readonly onNode?: (name: string) => void;
+  /** What the cloud shows of an instance has changed, or it is gone. */
+  readonly onInstance?: (id: string) => void;
+  /** An instance's node is up from now on, or is not any more. */
+  readonly onUp?: (id: string, isUp: boolean) => void;
 }
 
 /** A cluster in memory: the cloud, the Kubernetes API, and what lives on both. On a virtual clock, or on the real one. */
@@ -45,6 +52,11 @@ export class World {
       agent: (id, script) => this.life.command(id, script),
       onEffect: options.onEffect,
       onBoot: (id, first) => this.life.booted(id, first),
+      onChange: (id) => {
+        this.life.wake(id);
+        options.onInstance?.(id);
+      },
+      onZone: (zone) => this.life.wakeZone(zone),
     });
     this.api = new SimulatedKubernetes({
       clock,
@@ -52,10 +64,23 @@ export class World {
       ...(options.telling === undefined ? {} : { telling: options.telling }),
       ...(options.apiMisfortune === undefined ? {} : { misfortune: options.apiMisfortune }),
       onAct: options.onAct,
+      onNode: (name) => {
+        this.life.nodeChanged(name);
+        options.onNode?.(name);
+      },
+      onPods: () => this.life.workloadsChanged(),
+      onReachable: () => this.life.awoke(),
     });
     const workers = config.pools.reduce((sum, { replicas }) => sum + replicas, 0);
     const apps = [{ name: 'shop', replicas: Math.max(2, Math.floor(workers / 2)) }];
-    this.life = new Life({ cloud: this.cloud, api: this.api, clock, random, apps });
+    this.life = new Life({
+      cloud: this.cloud,
+      api: this.api,
+      clock,
+      random,
+      apps,
+      onUp: options.onUp ?? (() => {}),
+    });
   }
 
   /** Makes the instances that the pools want, spread over the zones. */
