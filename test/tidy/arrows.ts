@@ -103,7 +103,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   winston: ['src/log.ts'],
   commander: ['src/cli'],
   '@peculiar/x509': ['src/bootstrap'],
-  'node-cron': ['src/supervisor'],
+  'node-cron': ['src/supervisor', 'src/backup'],
 };
 
 /** The part of the layout that a file belongs to: `machines`, `src/runtime`, or a file directly in `src/`. */

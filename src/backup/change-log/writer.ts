@@ -1,0 +1,104 @@
+import type { RevisionChanges } from '../../etcd/port.ts';
+import type { DataKey } from '../keys/account-key.ts';
+import { encodeRevision } from './encoding.ts';
+import { digest, SEGMENT_BYTES, type SealedSegment, type SegmentHeader, sealSegment } from './segment.ts';
+
+/** A revision, and the hash of what it changed. */
+export type Tail = SegmentHeader['tail'];
+
+export interface WriterOptions {
+  readonly cluster: string;
+  readonly history: string;
+  readonly writer: string;
+  readonly key: DataKey;
+  /** Everything up to this revision is in the log (or in the backup that it begins at). */
+  readonly after: number;
+  /** The segment that is gone on from. */
+  readonly previous: string | null;
+}
+
+/** Gathers changes, and makes segments of them, each of which names the one before. */
+export class LogWriter {
+  readonly #options: WriterOptions;
+  #encoded: Buffer[] = [];
+  #bytes = 0;
+  #first: number;
+  #last: number;
+  #oldestAt: number | undefined;
+  #newestAt = 0;
+  #tail: Tail | undefined;
+  #sequence = 0;
+  #previous: Promise<string | null>;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#first = options.after + 1;
+    this.#last = options.after;
+    this.#previous = Promise.resolve(options.previous);
+  }
+
+  /** Of changes that are in no segment yet. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+  /** When the oldest of them was seen, epoch ms. */
+  get oldestAt(): number | undefined {
+    return this.#oldestAt;
+  }
+  /** Everything up to here has been taken in. */
+  get last(): number {
+    return this.#last;
+  }
+  /** A segment more would be too large. */
+  get full(): boolean {
+    return this.#bytes >= SEGMENT_BYTES;
+  }
+  /** The last revision that changed anything; undefined until one did. */
+  get tail(): Tail | undefined {
+    return this.#tail;
+  }
+
+  /** Takes in a revision, seen at `now`. One that is in the log already is left out. */
+  add(revision: RevisionChanges, now: number): void {
+    if (revision.revision <= this.#last) return;
+    const encoded = encodeRevision(revision);
+    this.#encoded.push(encoded);
+    this.#bytes += encoded.length;
+    this.#last = revision.revision;
+    this.#oldestAt ??= now;
+    this.#newestAt = now;
+    this.#tail = { revision: revision.revision, sha256: digest(encoded) };
+  }
+
+  /** Nothing up to and including `revision` is still to come. */
+  reach(revision: number): void {
+    this.#last = Math.max(this.#last, revision);
+  }
+
+  /** A segment of what there is; undefined if that is nothing. Several may be in the making: each waits for the one before. */
+  cut(): Promise<SealedSegment> | undefined {
+    if (this.#tail === undefined || this.#oldestAt === undefined) return undefined;
+    const { cluster, history, writer, key } = this.#options;
+    const header = {
+      cluster,
+      history,
+      writer,
+      sequence: this.#sequence,
+      first: this.#first,
+      last: this.#last,
+      oldestAt: this.#oldestAt,
+      newestAt: this.#newestAt,
+      tail: this.#tail,
+    };
+    const encoded = this.#encoded;
+    const sealing = this.#previous.then((previous) => sealSegment({ ...header, previous }, encoded, key));
+    this.#previous = sealing.then(({ sha256 }) => sha256);
+    this.#previous.catch(() => undefined);
+    this.#sequence += 1;
+    this.#first = this.#last + 1;
+    this.#encoded = [];
+    this.#bytes = 0;
+    this.#oldestAt = undefined;
+    return sealing;
+  }
+}

@@ -1,0 +1,81 @@
+import type { Change, Endpoint, Etcd, RevisionChanges } from '../../etcd/port.ts';
+import { toFailure } from '../../failure.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import { type ReadLogOptions, readLog } from '../change-log/read.ts';
+import type { RegionProblem } from '../regions.ts';
+import { mergeRevisions } from './merge.ts';
+
+/**
+ * For how long, in seconds, a key lives on whose lease was granted after the snapshot: the log has the lease's id, but not how long it is. An hour is
+ * the longest that Kubernetes grants (events); whoever still needs one renews it.
+ */
+export const LEASE_SECONDS = 3_600;
+/** How often a piece of the log is tried, a second apart: an etcd that has just begun may have no leader for a moment. */
+const ATTEMPTS = 10;
+const AGAIN_MS = 1_000;
+/** Each API server puts its own address there when it starts; the old ones' would only be in the way (safety 46). */
+const LEFT_OUT: readonly string[] = ['/registry/masterleases/'];
+
+export interface ReplayOptions extends ReadLogOptions {
+  readonly etcd: Etcd;
+  /** Of the restored etcd: nobody else may write to it yet. */
+  readonly endpoints: readonly Endpoint[];
+  readonly clock: Clock;
+}
+
+/** How far the log led. What came after it is lost. */
+export interface Replayed {
+  readonly segments: number;
+  readonly revisions: number;
+  /** In the old cluster's counting: everything up to here is restored. */
+  readonly reached: number;
+  /** When the newest change that was restored was seen, epoch ms; null if there was none. Writes that were acknowledged later are lost. */
+  readonly newestAt: number | null;
+  readonly problems: readonly RegionProblem[];
+}
+
+/**
+ * Does again what the log says, in order. Keys, values and their order are as they were; revisions are others, since the restored etcd counts on from its
+ * raised one. As a whole it may be done again: it ends the same.
+ */
+export async function replayChangeLog(options: ReplayOptions): Promise<Replayed> {
+  const problems: RegionProblem[] = [];
+  let segments = 0;
+  let revisions = 0;
+  let reached = options.after;
+  let newestAt: number | null = null;
+  for await (const piece of readLog(options, problems)) {
+    const wanted = piece.revisions.map(withoutLeftOut).filter(({ changes }) => changes.length > 0);
+    if (wanted.length > 0) await applyPiece(options, mergeRevisions(wanted));
+    segments += 1;
+    revisions += piece.revisions.length;
+    reached = piece.last;
+    newestAt = piece.newestAt;
+  }
+  return { segments, revisions, reached, newestAt, problems };
+}
+
+/** A piece that was done in part is done again as a whole, which ends the same. */
+async function applyPiece(
+  { etcd, endpoints, clock, signal }: ReplayOptions,
+  revisions: readonly RevisionChanges[],
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      await etcd.apply(endpoints, revisions, { leaseSeconds: LEASE_SECONDS, signal });
+      return;
+    } catch (caught) {
+      signal?.throwIfAborted();
+      if (attempt === ATTEMPTS || toFailure(caught).kind !== 'retryable') throw caught;
+      await sleep(clock, AGAIN_MS, signal);
+    }
+}
+
+function withoutLeftOut({ revision, changes }: RevisionChanges): RevisionChanges {
+  return { revision, changes: changes.filter((change) => !isLeftOut(change)) };
+}
+
+function isLeftOut({ key }: Change): boolean {
+  const text = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  return LEFT_OUT.some((prefix) => text.subarray(0, prefix.length).equals(Buffer.from(prefix)));
+}
