@@ -1,6 +1,6 @@
 import { assign, fromPromise, setup } from 'xstate';
-import type { RestoreSource } from './etcd-quorum.ts';
 import type { RepairFailure } from './node.ts';
+import type { RestoreSource } from './quorum-contract.ts';
 
 /**
  * One recovery of a cluster's data into one master, step by step. Each step is an effect that can be asked again: whatever interrupts it,

@@ -1,5 +1,8 @@
 import { assign, setup, spawnChild } from 'xstate';
+import { type BackupInput, backupMachine } from './backup.ts';
+import { type QuorumInput, quorumMachine } from './etcd-quorum.ts';
 import { type NodeInput, nodeMachine } from './node.ts';
+import { type RecoveryInput, recoveryMachine } from './recovery.ts';
 import { type StormInput, stormMachine } from './storm.ts';
 
 /** What a person paused: the whole cluster, pools by id, or nodes by slot. */
@@ -24,6 +27,19 @@ export type PauseScope =
 export type SupervisorEvent =
   | { readonly type: 'SLOT_FOUND'; readonly at: number; readonly id: string; readonly input: NodeInput }
   | { readonly type: 'SCOPE_FOUND'; readonly at: number; readonly id: string; readonly input: StormInput }
+  | { readonly type: 'QUORUM_FOUND'; readonly at: number; readonly id: string; readonly input: QuorumInput }
+  | {
+      readonly type: 'BACKUP_CONFIGURED';
+      readonly at: number;
+      readonly id: string;
+      readonly input: BackupInput;
+    }
+  | {
+      readonly type: 'RECOVERY_WANTED';
+      readonly at: number;
+      readonly id: string;
+      readonly input: RecoveryInput;
+    }
   | { readonly type: 'SIGHT_LOST'; readonly at: number; readonly why: string }
   | { readonly type: 'SIGHT_RETURNED'; readonly at: number }
   | { readonly type: 'PAUSED'; readonly at: number; readonly scope: PauseScope }
@@ -42,13 +58,15 @@ function withPause(pauses: Pauses, scope: PauseScope, paused: boolean): Pauses {
   }
 }
 
-function slotFound(event: SupervisorEvent) {
-  if (event.type !== 'SLOT_FOUND') throw new Error(`spawnNode needs SLOT_FOUND and got ${event.type}`);
-  return event;
+type Of<T extends SupervisorEvent['type']> = Extract<SupervisorEvent, { readonly type: T }>;
+
+function isOf<T extends SupervisorEvent['type']>(event: SupervisorEvent, type: T): event is Of<T> {
+  return event.type === type;
 }
 
-function scopeFound(event: SupervisorEvent) {
-  if (event.type !== 'SCOPE_FOUND') throw new Error(`spawnStorm needs SCOPE_FOUND and got ${event.type}`);
+/** The event that a spawn is for. */
+function found<T extends SupervisorEvent['type']>(event: SupervisorEvent, type: T): Of<T> {
+  if (!isOf(event, type)) throw new Error(`this spawn needs ${type} and got ${event.type}`);
   return event;
 }
 
@@ -58,7 +76,13 @@ const fleet = setup({
     input: {} as { readonly cluster: string },
     events: {} as SupervisorEvent,
   },
-  actors: { node: nodeMachine, storm: stormMachine },
+  actors: {
+    node: nodeMachine,
+    storm: stormMachine,
+    quorum: quorumMachine,
+    backup: backupMachine,
+    recovery: recoveryMachine,
+  },
   actions: {
     noteSightLost: assign(({ event }) => (event.type === 'SIGHT_LOST' ? { blindBecause: event.why } : {})),
     noteSight: assign({ blindBecause: null }),
@@ -69,12 +93,24 @@ const fleet = setup({
       event.type === 'RESUMED' ? { pauses: withPause(context.pauses, event.scope, false) } : {},
     ),
     spawnNode: spawnChild('node', {
-      id: ({ event }) => slotFound(event).id,
-      input: ({ event }) => slotFound(event).input,
+      id: ({ event }) => found(event, 'SLOT_FOUND').id,
+      input: ({ event }) => found(event, 'SLOT_FOUND').input,
     }),
     spawnStorm: spawnChild('storm', {
-      id: ({ event }) => scopeFound(event).id,
-      input: ({ event }) => scopeFound(event).input,
+      id: ({ event }) => found(event, 'SCOPE_FOUND').id,
+      input: ({ event }) => found(event, 'SCOPE_FOUND').input,
+    }),
+    spawnQuorum: spawnChild('quorum', {
+      id: ({ event }) => found(event, 'QUORUM_FOUND').id,
+      input: ({ event }) => found(event, 'QUORUM_FOUND').input,
+    }),
+    spawnBackup: spawnChild('backup', {
+      id: ({ event }) => found(event, 'BACKUP_CONFIGURED').id,
+      input: ({ event }) => found(event, 'BACKUP_CONFIGURED').input,
+    }),
+    spawnRecovery: spawnChild('recovery', {
+      id: ({ event }) => found(event, 'RECOVERY_WANTED').id,
+      input: ({ event }) => found(event, 'RECOVERY_WANTED').input,
     }),
   },
 });
@@ -85,7 +121,7 @@ export const supervisorVersion = 1;
 export const supervisorMachine = fleet.createMachine({
   id: 'supervisor',
   description:
-    'Knows all actors of a cluster: spawns one per slot, pool and zone, and keeps what holds for all of them.',
+    'Knows all actors of a cluster: spawns one per slot, pool, zone, quorum, backup and recovery, and keeps what holds for all of them.',
   type: 'parallel',
   options: { maxIterations: 100 },
   context: ({ input }) => ({
@@ -127,6 +163,9 @@ export const supervisorMachine = fleet.createMachine({
           on: {
             SLOT_FOUND: { actions: 'spawnNode' },
             SCOPE_FOUND: { actions: 'spawnStorm' },
+            QUORUM_FOUND: { actions: 'spawnQuorum' },
+            BACKUP_CONFIGURED: { actions: 'spawnBackup' },
+            RECOVERY_WANTED: { actions: 'spawnRecovery' },
             PAUSED: { actions: 'notePause' },
             RESUMED: { actions: 'noteResume' },
           },

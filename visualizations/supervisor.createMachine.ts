@@ -3,7 +3,7 @@ import { createMachine } from 'xstate';
 
 export const supervisorMachine = createMachine({
   "id": "supervisor",
-  "description": "Knows all actors of a cluster: spawns one per slot, pool and zone, and keeps what holds for all of them.",
+  "description": "Knows all actors of a cluster: spawns one per slot, pool, zone, quorum, backup and recovery, and keeps what holds for all of them.",
   "type": "parallel",
   "options": {
     "maxIterations": 100
@@ -61,6 +61,15 @@ export const supervisorMachine = createMachine({
             },
             "SCOPE_FOUND": {
               "actions": "spawnStorm"
+            },
+            "QUORUM_FOUND": {
+              "actions": "spawnQuorum"
+            },
+            "BACKUP_CONFIGURED": {
+              "actions": "spawnBackup"
+            },
+            "RECOVERY_WANTED": {
+              "actions": "spawnRecovery"
             },
             "PAUSED": {
               "actions": "notePause"

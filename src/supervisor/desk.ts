@@ -4,8 +4,8 @@ import type { EffectContext } from '../runtime/types.ts';
 import type { AdmissionRequest, AdmissionRule, Decision } from './admission.ts';
 
 /** Why a node waits, for `wdrip explain`. */
-export interface Waiting {
-  readonly request: AdmissionRequest;
+export interface Waiting<Request = AdmissionRequest> {
+  readonly request: Request;
   readonly rule: AdmissionRule;
   readonly why: string;
   /** When this rule began to hold it, in epoch ms. */
@@ -16,11 +16,11 @@ export interface Waiting {
  * Where repairs wait for their permit. It asks the pure decision again whenever facts may have changed, oldest request first, one at a
  * time, so that two grants can never be given on the same free place.
  */
-export interface AdmissionDesk {
-  request(request: AdmissionRequest, context: EffectContext): Promise<string>;
+export interface AdmissionDesk<Request = AdmissionRequest> {
+  request(request: Request, context: EffectContext): Promise<string>;
   /** Looks at every waiting request again, soon. Called whenever a fact has changed. */
   review(): void;
-  waiting(slot: string): Waiting | null;
+  waiting(slot: string): Waiting<Request> | null;
   /** Slots with a grant that their record may not show yet: they count as permits. */
   grantedSlots(): ReadonlySet<string>;
   /** The slot's record now shows what became of the grant. */
@@ -28,23 +28,23 @@ export interface AdmissionDesk {
   stop(): void;
 }
 
-interface Pending {
-  readonly request: AdmissionRequest;
+interface Pending<Request> {
+  readonly request: Request;
   readonly attempt: string;
   readonly grant: (permit: string) => void;
-  waiting: Waiting | null;
+  waiting: Waiting<Request> | null;
 }
 
 /** Time alone can change a decision (sight grows old enough, a list too old): while somebody waits, look this often, in ms. */
 const reviewEveryMs = 500;
 
-export function createDesk(options: {
+export function createDesk<Request extends { readonly slot: string; readonly rung: string }>(options: {
   readonly clock: Clock;
   readonly log: Log;
-  decide(request: AdmissionRequest): Decision;
-}): AdmissionDesk {
+  decide(request: Request): Decision;
+}): AdmissionDesk<Request> {
   const { clock, log } = options;
-  const pending = new Map<string, Pending>();
+  const pending = new Map<string, Pending<Request>>();
   const granted = new Set<string>();
   let cancelReview: (() => void) | null = null;
   let reviewIsSoon = false;
@@ -85,7 +85,7 @@ export function createDesk(options: {
     request(request, context) {
       return new Promise((resolve, reject) => {
         if (context.signal.aborted) return reject(context.signal.reason);
-        const entry: Pending = { request, attempt: context.attempt, grant: resolve, waiting: null };
+        const entry: Pending<Request> = { request, attempt: context.attempt, grant: resolve, waiting: null };
         pending.set(request.slot, entry);
         context.signal.addEventListener(
           'abort',

@@ -1,6 +1,6 @@
 import type { MemberFacts } from '../../machines/members.ts';
 import { cloudTags, type Instance } from '../cloud/port.ts';
-import type { ClusterLook, LookedMember } from '../etcd/look.ts';
+import type { ClusterLook, LookedMember } from '../effects/quorum/look.ts';
 import type { QuorumFacts } from './admission.ts';
 import { type CloudView, instanceState } from './observation.ts';
 

@@ -1,5 +1,5 @@
 import type { MemberFacts } from '../../machines/members.ts';
-import { type ClusterLook, lookAtCluster } from '../etcd/look.ts';
+import { type ClusterLook, lookAtCluster } from '../effects/quorum/look.ts';
 import type { Endpoint, Etcd } from '../etcd/port.ts';
 import type { Log } from '../log.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';

@@ -21,6 +21,8 @@ export interface TransitionData {
     | { readonly kind: 'event'; readonly name: string }
     | { readonly kind: 'after'; readonly delay: string }
     | { readonly kind: 'always' }
+    /** Its inner states have come to their end. */
+    | { readonly kind: 'finished' }
     | { readonly kind: 'done' | 'failed'; readonly effect: string };
   readonly guard: string | null;
   readonly actions: readonly string[];
@@ -99,6 +101,7 @@ function readTransitions(data: object, source: string, rootId: string): readonly
       read(each, { kind: 'after', delay }),
     ),
     ...read(field(data, 'always'), { kind: 'always' }),
+    ...read(field(data, 'onDone'), { kind: 'finished' }),
     ...listOf(field(data, 'invoke')).flatMap((invoke) => {
       const effect = stringOf(field(invoke, 'src'));
       return [

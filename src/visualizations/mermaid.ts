@@ -88,6 +88,8 @@ function causeText(cause: TransitionData['cause'], delaysMs: MachineToShow['dela
     }
     case 'always':
       return '';
+    case 'finished':
+      return 'at its end';
     case 'done':
       return `${cause.effect} done`;
     case 'failed':

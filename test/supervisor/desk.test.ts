@@ -3,7 +3,7 @@ import { silentLog } from '../../src/log.ts';
 import type { EffectContext } from '../../src/runtime/types.ts';
 import { createVirtualClock } from '../../src/runtime/virtual-clock.ts';
 import type { AdmissionRequest, Decision } from '../../src/supervisor/admission.ts';
-import { createDesk } from '../../src/supervisor/desk.ts';
+import { type AdmissionDesk, createDesk } from '../../src/supervisor/desk.ts';
 
 const budget = (n: number): Decision => ({
   granted: false,
@@ -15,7 +15,7 @@ function setUp(places: number) {
   const clock = createVirtualClock();
   const taken = new Set<string>();
   const limit = { places };
-  const desk = createDesk({
+  const desk: AdmissionDesk = createDesk<AdmissionRequest>({
     clock,
     log: silentLog,
     decide: () => {

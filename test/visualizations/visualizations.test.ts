@@ -140,7 +140,7 @@ describe('wdrip export', () => {
     try {
       const out = join(folder, 'new', 'folder');
       const written = await exportMachines(out);
-      expect(written).toHaveLength(13);
+      expect(written).toHaveLength(4 * Object.keys(machines).length + 1);
       expect(readdirSync(out).sort()).toEqual(readdirSync(committed).sort());
     } finally {
       rmSync(folder, { recursive: true });

@@ -1,9 +1,9 @@
 import { mayAdd, mayPromote, mayRemove, type QuorumMember } from '../../../machines/quorum.ts';
-import { type ClusterLook, lookAtCluster } from '../../etcd/look.ts';
 import type { Endpoint } from '../../etcd/port.ts';
 import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { poll } from '../node/instance.ts';
+import { type ClusterLook, lookAtCluster } from './look.ts';
 import { endpointOf, peerUrlOf, type QuorumWorld } from './world.ts';
 
 type Watched = Pick<EffectContext, 'clock' | 'signal'>;

@@ -1,4 +1,4 @@
-import type { Alarm, Asking, Endpoint, Etcd, Member, MemberStatus, Membership } from './port.ts';
+import type { Alarm, Asking, Endpoint, Etcd, Member, MemberStatus, Membership } from '../../etcd/port.ts';
 
 /** One member as it was found. */
 export interface LookedMember extends Member {
