@@ -1,6 +1,6 @@
 import type { Cloud, InstanceSpec } from '../cloud/port.ts';
 import { allEffects } from '../effects/all.ts';
-import type { Kubernetes, KubernetesView } from '../kubernetes/port.ts';
+import { type Kubernetes, type KubernetesView, kubernetesNames } from '../kubernetes/port.ts';
 import { silentLog } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -15,6 +15,9 @@ import { type CrashPlan, crashingStore } from './crashing-store.ts';
 export interface Told {
   view: KubernetesView;
   readonly readySince: Map<string, number>;
+  /** By node name: since when a person's annotation has paused it. */
+  readonly pausedSince: Map<string, number>;
+  sightedSince: number | null;
   blindSince: number | null;
 }
 
@@ -25,6 +28,8 @@ export interface SupervisorLife {
   readonly told: Told;
   /** The clock that it reads; what it was told is dated by it. */
   readonly clock: Clock;
+  /** When it started, by that clock. */
+  readonly startedAt: number;
   /** It dies in a commit to come. */
   crash(plan: CrashPlan): void;
   /** As a SIGKILL: what it has sent goes on, and nothing else does. */
@@ -62,6 +67,8 @@ export function startLife(options: {
   const told: Told = {
     view: { nodes: new Map(), heartbeatAt: () => undefined },
     readySince: new Map(),
+    pausedSince: new Map(),
+    sightedSince: null,
     blindSince: null,
   };
   const kubernetes = listening(options.kubernetes, told, clock, options.ofWorld ?? ((at) => at));
@@ -113,6 +120,7 @@ export function startLife(options: {
     supervisor,
     told,
     clock,
+    startedAt: clock.now(),
     crash: (plan) => {
       store.plan = plan;
     },
@@ -140,16 +148,21 @@ function listening(
         if (worlds !== known) told.view = seenAtOwnTime(worlds, ofWorld);
         known = worlds;
         const { view } = told;
-        if (touched === 'all') told.readySince.clear();
+        if (touched === 'all') {
+          told.readySince.clear();
+          told.pausedSince.clear();
+        }
         for (const name of touched === 'all' ? view.nodes.keys() : touched) {
-          const ready = view.nodes.get(name)?.ready === 'True';
-          if (!ready) told.readySince.delete(name);
-          else if (!told.readySince.has(name)) told.readySince.set(name, clock.now());
+          const node = view.nodes.get(name);
+          note(told.readySince, name, node?.ready === 'True', clock.now());
+          note(told.pausedSince, name, node?.annotations[kubernetesNames.paused] === 'true', clock.now());
         }
         watcher.changed(view, touched);
       },
       sight(state, why) {
-        told.blindSince = state === 'blind' ? clock.now() : null;
+        const now = clock.now();
+        told.blindSince = state === 'blind' ? (told.blindSince ?? now) : null;
+        told.sightedSince = state === 'sighted' ? (told.sightedSince ?? now) : null;
         watcher.sight(state, why);
       },
     });
@@ -164,6 +177,12 @@ function listening(
     event: (entry) => kubernetes.event(entry),
     createBootstrapToken: (options) => kubernetes.createBootstrapToken(options),
   };
+}
+
+/** Since when it holds; forgotten when it doesn't. */
+function note(since: Map<string, number>, name: string, holds: boolean, now: number): void {
+  if (!holds) since.delete(name);
+  else if (!since.has(name)) since.set(name, now);
 }
 
 /** The world tells its own times; the adapter of the real one has ours. */

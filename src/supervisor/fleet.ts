@@ -37,7 +37,7 @@ export function nodeActor(record: ActorRecord): NodeActor {
   };
 }
 
-/** Nodes of a pool or zone, and how many of them are NotReady. One that is still joining or not observed yet has not failed. */
+/** Nodes of a pool or zone, and how many of them are NotReady. One that is still joining, not observed yet or not made yet has not failed. */
 export interface ScopeCount {
   readonly notReady: number;
   readonly total: number;
@@ -79,6 +79,18 @@ export class Fleet {
     return actor;
   }
 
+  /** Forgets a slot whose actor was removed. */
+  remove(slot: string): void {
+    const actor = this.#bySlot.get(slot);
+    if (actor === undefined) return;
+    this.#bySlot.delete(slot);
+    rename(this.#byNode, slot, actor.context.nodeName, null);
+    rename(this.#byInstance, slot, actor.context.instanceId, null);
+    this.#busy.delete(slot);
+    this.#permits.delete(slot);
+    this.#count(actor, -1);
+  }
+
   get(slot: string): NodeActor | undefined {
     return this.#bySlot.get(slot);
   }
@@ -107,7 +119,7 @@ export class Fleet {
     return this.#permits;
   }
 
-  /** By scope, as `pool/<id>` and `zone/<id>`; retired slots don't count. Lives. */
+  /** By scope, as `pool/<id>` and `zone/<id>`; slots that are retired, or are about to be, don't count. Lives. */
   scopes(): ReadonlyMap<string, ScopeCount> {
     return this.#scopes;
   }
@@ -129,8 +141,9 @@ export class Fleet {
   }
 
   #count({ context, state }: NodeActor, by: 1 | -1): void {
-    if (state === 'retired') return;
-    const failed = !context.ready && state !== 'unknown' && state !== 'joining';
+    if (state === 'retired' || state.startsWith('retiring')) return;
+    const isNew = state === 'unknown' || state === 'joining' || context.instanceId === null;
+    const failed = !context.ready && !isNew;
     for (const scope of scopesOf(context)) {
       const count = this.#scopes.get(scope) ?? { notReady: 0, total: 0 };
       count.total += by;
