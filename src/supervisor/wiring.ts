@@ -5,7 +5,7 @@ import { ossObjectStore } from '../bootstrap/oss.ts';
 import { createAlibabaCloud } from '../cloud/alibaba.ts';
 import { loadPage } from '../dashboard/page-files.ts';
 import { serve } from '../dashboard/server.ts';
-import { nodeEffects } from '../effects/node.ts';
+import { allEffects } from '../effects/all.ts';
 import { createKubernetes } from '../kubernetes/adapter.ts';
 import type { Log } from '../log.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -76,7 +76,7 @@ export async function startSupervisor(options: {
     clock,
     random,
     machines: machineEntries,
-    effects: nodeEffects(world),
+    effects: allEffects({ node: world, quorum: null }),
     log: (level, message, facts) => log[level](message, facts),
     onSetAside: onSetAside(config.cluster),
   });
