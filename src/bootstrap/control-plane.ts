@@ -123,7 +123,8 @@ export function servingCertificates(names: ControlPlaneNames): readonly string[]
     '# Certificates that this node serves with, valid for its own address.',
     `wdrip-node issue --ca ${pki}/ca --out ${pki}/apiserver --common-name kube-apiserver \\`,
     `  --names '${all.join(',')}' --addresses "$ip,${[...new Set(addresses)].join(',')}"`,
-    `wdrip-node issue --ca ${pki}/etcd/ca --out ${pki}/etcd/etcd --common-name etcd --client \\`,
+    // Not named as its authority is, which is called etcd: OpenSSL would take it for one that has signed itself.
+    `wdrip-node issue --ca ${pki}/etcd/ca --out ${pki}/etcd/etcd --common-name "$instance" --client \\`,
     `  --names localhost --addresses "$ip,127.0.0.1"`,
   ];
 }

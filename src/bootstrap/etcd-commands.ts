@@ -1,0 +1,206 @@
+import { dirname } from 'node:path/posix';
+import { etcdPeerUrl } from './etcd-unit.ts';
+import { nodePaths } from './node-files.ts';
+
+/**
+ * What an operator does to one master's etcd, as shell scripts that run on its instance (`Cloud.runCommand`). The node's unit and
+ * `wdrip-node etcd` see to it that none of them makes a new cluster by accident. Each may be run again; those that take an `attempt` and
+ * would destroy something if they took effect twice write it down on the disk and then only say `done before`.
+ *
+ * The last line of the output is `done`, `done before`, or of `inspect` what `readInspection` reads. The exit status is 0, or the step that
+ * failed has said why.
+ */
+
+/** etcd and what can't be without it, in the order in which they are started. */
+const UNITS = [
+  'etcd',
+  'kube-apiserver',
+  'kube-apiserver-ready',
+  'kube-controller-manager',
+  'kube-scheduler',
+] as const;
+export type ControlPlaneUnit = (typeof UNITS)[number];
+
+/** Copies of the data that are kept on an instance. The oldest go: a disk of 40 GiB holds four times 8 GiB, etcd's advised most. */
+const MOST_KEPT = 3;
+/** The largest snapshot that is fetched, in bytes: twice what etcd's documentation advises as the most. */
+const MOST_SNAPSHOT_BYTES = 16 * 1024 ** 3;
+/** How long fetching a snapshot may take, in s: 8 GiB at 15 MB/s. */
+const FETCH_SECONDS = 600;
+
+const data = `"$root/${nodePaths.etcdData}"`;
+const kept = `"$root/${nodePaths.etcdKept}"`;
+
+/**
+ * Says what this master's data is and which units run: `readInspection` reads it. Changes nothing. With a running etcd only the log is
+ * read, and `database` is null.
+ */
+export function inspectMember(): string {
+  return script(
+    "units=''",
+    `for unit in ${UNITS.join(' ')}; do`,
+    '  state=$(systemctl is-active "$unit" || true)',
+    '  units="$units\\"$unit\\":\\"$state\\","',
+    'done',
+    `inspected=$(wdrip-node etcd-inspect --data-dir ${data})`,
+    `printf '{"units":{%s},"data":%s}\\n' "\${units%,}" "$inspected"`,
+  );
+}
+
+/**
+ * Stops the API server and everything that talks to it, then etcd, also after a reboot: during a restore no master may come back with
+ * its old data by itself (safety 45, 55). `startControlPlane` undoes it.
+ */
+export function stopControlPlane(): string {
+  return script(...[...UNITS].reverse().map((unit) => `systemctl disable --now ${unit}`), 'echo done');
+}
+
+/** Starts them, now and at each boot. Also the way to restart a member: `restart` ends what runs first. */
+export function startControlPlane(options: { readonly restart?: boolean } = {}): string {
+  return script(
+    ...UNITS.map((unit) => `systemctl enable ${unit}`),
+    ...UNITS.map((unit) => `systemctl ${options.restart ? 'restart' : 'start'} ${unit}`),
+    'echo done',
+  );
+}
+
+/** Starts etcd alone, so that it can be looked at before anybody reads from it. */
+export function startMember(): string {
+  return script('systemctl enable etcd', 'systemctl start etcd', 'echo done');
+}
+
+/** Keeps a copy of the data under the name of the attempt, whole or not at all. etcd must be stopped. No data: no copy, and no error. */
+export function keepCopy(attempt: string): string {
+  return script(
+    mustBeStopped,
+    `mkdir -p ${kept}`,
+    `if [ -d ${kept}/${named(attempt)} ]; then echo 'done before'; exit 0; fi`,
+    `if [ ! -d ${data}/member ]; then echo 'done'; exit 0; fi`,
+    `rm -rf ${kept}/.new`,
+    `cp -a ${data} ${kept}/.new`,
+    `mv ${kept}/.new ${kept}/${named(attempt)}`,
+    `ls -1t ${kept} | tail -n +${MOST_KEPT + 1} | while read -r old; do rm -rf ${kept}/"$old"; done`,
+    'echo done',
+  );
+}
+
+/** Removes the data, so that the member can join again as a learner. etcd must be stopped. Once an attempt. */
+export function wipeMember(attempt: string): string {
+  return script(mustBeStopped, ...once(attempt, `rm -rf ${data}/member`));
+}
+
+/** Names the members that this one asks whether it was added as a learner: addresses. They are read at each question, also by an etcd that waits. */
+export function setSeeds(members: readonly string[]): string {
+  const seeds = `"$root/${nodePaths.etcdSeeds}"`;
+  return script(
+    `mkdir -p "$root/${dirname(nodePaths.etcdSeeds)}"`,
+    `cat > ${seeds}.new <<'END'`,
+    ...members.map((address) => etcdPeerUrl(plain(address))),
+    'END',
+    `mv ${seeds}.new ${seeds}`,
+    'echo done',
+  );
+}
+
+/**
+ * Lets this master's data go on as a cluster of one, at etcd's next start, which this is (`--force-new-cluster`): all other members are
+ * forgotten. Uncommitted entries at the end of its log become committed. Once an attempt.
+ */
+export function forceNewCluster(attempt: string): string {
+  return script(
+    `mkdir -p "$root/${dirname(nodePaths.etcdForce)}"`,
+    'systemctl enable etcd',
+    'systemctl stop etcd',
+    ...once(attempt, `: > "$root/${nodePaths.etcdForce}"`, 'systemctl start etcd'),
+  );
+}
+
+/** What a member begins from. */
+export interface RestoreSource {
+  /** Where the snapshot is, plain as `etcdctl snapshot save` writes it: a URL that needs no more than itself (presigned). */
+  readonly url: string;
+  /** Hex. */
+  readonly sha256: string;
+  readonly cluster: string;
+  /** Revisions to add, so that none that a client has seen comes again. 0: none. */
+  readonly bumpRevision: number;
+  /** Everything before is compacted, so that watches that were open fail and are begun anew (etcd#15381). */
+  readonly markCompacted: boolean;
+}
+
+/**
+ * Makes a cluster of one out of a snapshot, as this master's data: with new ids, so that no member of the old cluster can talk to it. The
+ * data that is there is put away as a copy. etcd must be stopped; start it with `startMember`. Once an attempt.
+ */
+export function restoreSnapshot(attempt: string, source: RestoreSource): string {
+  const { url, sha256, cluster, bumpRevision, markCompacted } = source;
+  if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Error('the SHA-256 of a snapshot has 64 hexadecimal digits');
+  if (!Number.isSafeInteger(bumpRevision) || bumpRevision < 0) throw new Error(`${bumpRevision} bumps no revision`);
+  const work = '"$root/var/lib/wdrip/restore"';
+  const bump = bumpRevision > 0 ? ` --bump-revision ${bumpRevision}${markCompacted ? ' --mark-compacted' : ''}` : '';
+  return script(
+    mustBeStopped,
+    // The unit file has what the install script has put into it: how this member is called, and where its peers find it.
+    `unit="$root/${nodePaths.units}/etcd.service"`,
+    `name=$(sed -n 's/.*--name=\\([^ \\\\]*\\).*/\\1/p' "$unit" | head -n 1)`,
+    `peer=$(sed -n 's/.*--peer-url=\\([^ \\\\]*\\).*/\\1/p' "$unit" | head -n 1)`,
+    `if [ -e ${marker(attempt)} ]; then echo 'done before'; exit 0; fi`,
+    `rm -rf ${work}`,
+    `mkdir -p ${work}`,
+    `curl -fsS --retry 3 --max-time ${FETCH_SECONDS} --max-filesize ${MOST_SNAPSHOT_BYTES} -o ${work}/snapshot.db '${quoted(url)}'`,
+    `echo '${sha256}  '${work}/snapshot.db | sha256sum -c - > /dev/null`,
+    `etcdutl snapshot restore ${work}/snapshot.db --data-dir ${work}/data --name "$name" --initial-cluster "$name=$peer" \\`,
+    `  --initial-advertise-peer-urls "$peer" --initial-cluster-token '${plain(cluster)}'${bump} > /dev/null`,
+    `rm -f ${work}/snapshot.db`,
+    `mkdir -p ${data} ${kept}`,
+    ...once(
+      attempt,
+      `if [ -d ${data}/member ]; then mkdir -p ${kept}/${named(attempt)}; mv ${data}/member ${kept}/${named(attempt)}/member; fi`,
+      `mv ${work}/data/member ${data}/member`,
+    ),
+  );
+}
+
+const mustBeStopped =
+  'if [ "$(systemctl is-active etcd || true)" = active ]; then echo "etcd runs: stop it first" >&2; exit 1; fi';
+
+function script(...lines: readonly string[]): string {
+  return ['set -eu', 'root="${WDRIP_ROOT:-}"', ...lines, ''].join('\n');
+}
+
+/**
+ * Runs the steps unless this attempt has got to them before. Written down first: steps that a power failure cuts off are not done again,
+ * and looking at the data shows it.
+ */
+function once(attempt: string, ...steps: readonly string[]): readonly string[] {
+  return [
+    `mkdir -p "$root/var/lib/wdrip/attempts"`,
+    `if mkdir ${marker(attempt)} 2> /dev/null; then`,
+    '  sync',
+    ...steps.map((step) => `  ${step}`),
+    '  echo done',
+    'else',
+    "  echo 'done before'",
+    'fi',
+  ];
+}
+
+function marker(attempt: string): string {
+  return `"$root/var/lib/wdrip/attempts/${plain(attempt)}"`;
+}
+
+function named(attempt: string): string {
+  return `'${plain(attempt)}'`;
+}
+
+/** Throws unless it may stand in a script as it is. */
+function plain(text: string): string {
+  if (!/^[\w.-]+$/.test(text) || text.startsWith('.')) throw new Error(`${JSON.stringify(text)} cannot stand in a script`);
+  return text;
+}
+
+/** For single quotes: URLs have no use for them. The URL may be a secret, so the error does not show it. */
+function quoted(url: string): string {
+  if (!/^https?:\/\/[\x21-\x7e]+$/.test(url) || /['\\]/.test(url)) throw new Error('the URL of a snapshot cannot stand in a script');
+  return url;
+}
