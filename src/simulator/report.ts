@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { FaultKind } from './faults.ts';
+import type { InvariantId } from './invariants.ts';
 import type { Counts, SimulationResult } from './outcome.ts';
 import type { Shortest } from './shortest.ts';
 import type { SimulationOptions } from './simulation.ts';
@@ -10,6 +12,8 @@ export interface Report {
   readonly seeds: number;
   readonly simulatedHours: number;
   readonly nodeHours: number;
+  /** SHA-256 over the digests of all runs: the same for the same seeds and options, whatever machine and number of jobs. */
+  readonly digest: string;
   /** Share of the nodes' time in which they were up. */
   readonly availability: number;
   /** The run with the lowest availability. */
@@ -46,7 +50,7 @@ export interface Report {
 /** A run that broke an invariant, or (`invariant` null) a defect that ended it. */
 export interface FailedRun {
   readonly seed: number;
-  readonly invariant: number | null;
+  readonly invariant: InvariantId | null;
   readonly what: string;
   /** The options that show it, and the story that they tell: the shortest that were found. */
   readonly options: SimulationOptions;
@@ -82,6 +86,7 @@ export class Totals {
     failedBy: new Map<string, number>(),
   };
   readonly #failures: FailedRun[] = [];
+  readonly #digest = createHash('sha256');
   #worst: Report['worst'] = null;
   #seeds = 0;
   #simulatedMs = 0;
@@ -96,6 +101,7 @@ export class Totals {
   add(result: SimulationResult): void {
     const seed = result.options.seed;
     this.#seeds += 1;
+    this.#digest.update(`${seed} ${result.digest}\n`);
     this.#simulatedMs += result.simulatedMs;
     this.#nodeHours += (result.simulatedMs / 3_600_000) * result.options.nodes;
     this.#upMs += result.upMs;
@@ -126,6 +132,7 @@ export class Totals {
   /** A run that threw: the simulator or the supervisor failed where it must not. */
   addDefect(options: SimulationOptions, why: string): void {
     this.#seeds += 1;
+    this.#digest.update(`${options.seed} ${why}\n`);
     this.#fail({ seed: options.seed, invariant: null, what: why, options, story: [], shortest: null });
   }
 
@@ -139,7 +146,7 @@ export class Totals {
 
   /** The first failed run of each invariant: those that are worth a search for their shortest prefix. */
   telling(): readonly FailedRun[] {
-    const seen = new Set<number | null>();
+    const seen = new Set<InvariantId | null>();
     return this.#failures.filter(({ invariant }) => !seen.has(invariant) && seen.add(invariant));
   }
 
@@ -157,6 +164,7 @@ export class Totals {
       seeds: this.#seeds,
       simulatedHours: this.#simulatedMs / 3_600_000,
       nodeHours: this.#nodeHours,
+      digest: this.#digest.copy().digest('hex'),
       availability: share(this.#upMs, this.#nodesMs, 1),
       worst: this.#worst,
       faults: sorted(this.#counts.faults),

@@ -6,10 +6,15 @@ export interface CountedTimes {
   readonly buckets: readonly (readonly [number, number])[];
 }
 
-/** Bits of a span that a bucket keeps: 2^6 buckets between two powers of two, so a figure is at most 1/64 too small. */
+/** Bits of a span that a bucket keeps: 32 buckets between two powers of two, so a figure is at most a 32nd, and a second, too large. */
 const kept = 6;
 
-/** Counts spans in a room that does not grow with their number: the buckets are 1/64 of their value wide. */
+/** How many seconds the bucket is wide that these seconds fall into. */
+function widthAt(seconds: number): number {
+  return 2 ** Math.max(0, 32 - Math.clz32(seconds) - kept);
+}
+
+/** Counts spans in a room that does not grow with their number: the buckets are at most a 32nd of their value wide. */
 export class Times {
   readonly #buckets = new Map<number, number>();
   #count = 0;
@@ -17,8 +22,7 @@ export class Times {
 
   add(ms: number): void {
     const seconds = Math.round(ms / 1_000);
-    const drop = Math.max(0, 32 - Math.clz32(seconds) - kept);
-    this.#put((seconds >>> drop) * 2 ** drop, 1);
+    this.#put(seconds - (seconds % widthAt(seconds)), 1);
     this.#longestMs = Math.max(this.#longestMs, ms);
   }
 
@@ -27,12 +31,12 @@ export class Times {
     this.#longestMs = Math.max(this.#longestMs, longestMs);
   }
 
-  /** The span that this share (0 to 1) of all spans are not longer than, in ms, but for the width of a bucket. 0 if there is none. */
+  /** The span that this share (0 to 1) of all spans are not longer than, in ms: the end of its bucket. 0 if there is none. */
   quantile(share: number): number {
     let left = Math.ceil(this.#count * share);
     for (const [seconds, count] of this.#sorted()) {
       left -= count;
-      if (left <= 0) return Math.min(seconds * 1_000, this.#longestMs);
+      if (left <= 0) return Math.min((seconds + widthAt(seconds) - 1) * 1_000, this.#longestMs);
     }
     return this.#longestMs;
   }

@@ -1,0 +1,135 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, jest, test } from '@jest/globals';
+import { z } from 'zod';
+import { startWdrip, wdrip } from './command.ts';
+
+/** Each command loads its libraries anew, and so does each of its workers: seconds on a busy machine. */
+jest.setTimeout(120_000);
+
+const small = ['--nodes', '4', '--hours', '1'];
+
+/** Waits until `sees` gives something. */
+async function until<T>(sees: () => T | undefined | false): Promise<T> {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
+    const seen = sees();
+    if (seen !== undefined && seen !== false) return seen;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('it did not happen in time');
+}
+
+/** The processes that a process has started, as /proc tells. */
+function childrenOf(pid: number): readonly number[] {
+  const all = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return all.trim().split(/\s+/).map(Number);
+}
+
+describe('wdrip simulate', () => {
+  test('one history, byte for byte, in any time zone, language and number of jobs', async () => {
+    const args = ['simulate', '--seed', '5', '--seeds', '3', ...small, '--json'];
+    const [one, two] = await Promise.all([
+      wdrip([...args, '--jobs', '1'], { TZ: 'Pacific/Apia', LANG: 'de_DE.UTF-8', LC_ALL: 'de_DE.UTF-8' }),
+      wdrip([...args, '--jobs', '2'], {
+        TZ: 'America/St_Johns',
+        LANG: 'tr_TR.UTF-8',
+        NODE_OPTIONS: '--stack-size=2000 --max-semi-space-size=1',
+      }),
+    ]);
+    expect(one.status).toBe(0);
+    expect(two).toEqual(one);
+    const { digest } = z.object({ digest: z.string() }).parse(JSON.parse(one.stdout));
+    expect(digest).toMatch(/^[0-9a-f]{64}$/);
+    const other = await wdrip(['simulate', '--seed', '6', '--seeds', '3', ...small, '--json']);
+    expect(JSON.parse(other.stdout)).not.toMatchObject({ digest });
+  });
+
+  test('the report for people, and nothing on standard error that is no terminal', async () => {
+    const { status, stdout, stderr } = await wdrip(['simulate', '--seeds', '2', ...small, '--jobs', '2']);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^2 seeds: \d+ simulated hours/);
+    expect(stdout).toMatch(/^8 +every node is Ready again when the faults are over +2 +held$/m);
+  });
+
+  test.each([
+    [['--seeds', '0'], '--seeds must be a whole number from 1 to 1000000, not ‹0›'],
+    [['--seed', '1e3'], '--seed must be a whole number from 0 to 4294967295, not ‹1e3›'],
+    [['--seed', '4294967295', '--seeds', '2'], 'the last seed would be larger than 4294967295'],
+    [['--masters', '2'], '--masters must be one of 0, 1, 3, 5, not ‹2›'],
+    [['--faults', 'blip,flood'], 'there is no fault ‹flood›; there are blip, '],
+    [['--only', '3,x'], '--only must be a whole number from 1 to 1000000, not ‹x›'],
+    [['--only', '3', '--seeds', '2'], '--only names faults of one seed: it does not go with --seeds'],
+    [['--jobs', '0'], '--jobs must be a whole number from 1 to 256, not ‹0›'],
+    [['--nodes'], "error: option '--nodes <n>' argument missing"],
+    [['--speed', '2'], "error: unknown option '--speed'"],
+    [['everything'], "error: too many arguments for 'simulate'"],
+  ])('%j is not understood: status 2, and what is wrong', async (args, said) => {
+    const { status, stdout, stderr } = await wdrip(['simulate', ...args]);
+    expect(stderr).toContain(said);
+    expect([status, stdout]).toEqual([2, '']);
+  });
+
+  test('Ctrl-C ends all, and tells what is known', async () => {
+    const running = startWdrip(['simulate', '--seeds', '100000', ...small, '--jobs', '2', '--json']);
+    const workers = await until(() => {
+      const children = childrenOf(running.process.pid ?? 0);
+      return children.length === 2 && children;
+    });
+    running.process.kill('SIGINT');
+    const { status, stdout, stderr } = await running.ended;
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^wdrip: SIGINT after \d+ of 100000 seeds\n$/);
+    expect(JSON.parse(stdout)).toMatchObject({ failed: 0, failures: [] });
+    for (const pid of workers) await until(() => !isAlive(pid));
+  });
+
+  test('a worker that is killed is a failed run that names its seed; the others go on', async () => {
+    const running = startWdrip([
+      'simulate',
+      '--seeds',
+      '6',
+      '--nodes',
+      '12',
+      '--hours',
+      '6',
+      '--jobs',
+      '2',
+      '--json',
+    ]);
+    const [worker = 0] = await until(() => {
+      const children = childrenOf(running.process.pid ?? 0);
+      return children.length === 2 && children;
+    });
+    process.kill(worker, 'SIGKILL');
+    const { status, stdout } = await running.ended;
+    expect(status).toBe(1);
+    const report = z
+      .object({ seeds: z.number(), failures: z.array(z.object({ seed: z.number(), what: z.string() })) })
+      .parse(JSON.parse(stdout));
+    expect(report.seeds).toBe(6);
+    expect(report.failures).toHaveLength(1);
+    const [{ seed, what } = { seed: 0, what: '' }] = report.failures;
+    expect(what).toContain(
+      `the process that ran seed ${seed} died (SIGKILL). Run it alone: wdrip simulate --seed ${seed} `,
+    );
+  });
+
+  test('a worker ends when the command that started it is gone', async () => {
+    const running = startWdrip(['simulate', '--seeds', '100000', ...small, '--jobs', '2']);
+    const workers = await until(() => {
+      const children = childrenOf(running.process.pid ?? 0);
+      return children.length === 2 && children;
+    });
+    running.process.kill('SIGKILL');
+    await running.ended;
+    for (const pid of workers) await until(() => !isAlive(pid));
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
