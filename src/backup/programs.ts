@@ -76,7 +76,7 @@ async function ending(child: Child, path: string): Promise<number | string> {
     const [code, signal] = await once(child, 'close');
     return typeof code === 'number' ? code : String(signal);
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
+    if (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT')
       throw new Failure(
         {
           kind: 'rejected',

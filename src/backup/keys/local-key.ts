@@ -68,12 +68,12 @@ async function readKey(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (caught) {
     if (caught instanceof Failure) throw caught;
-    if (isErrno(caught) && caught.code === 'ENOENT') return undefined;
+    if (codeOf(caught) === 'ENOENT') return undefined;
     throw new Failure(
       {
         kind: 'rejected',
         code: 'KeyUnreadable',
-        message: `the backup key ${path} could not be read (${isErrno(caught) ? caught.code : String(caught)})`,
+        message: `the backup key ${path} could not be read (${codeOf(caught) ?? String(caught)})`,
       },
       { cause: caught },
     );
@@ -140,6 +140,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isErrno(caught: unknown): caught is NodeJS.ErrnoException {
-  return caught instanceof Error && 'code' in caught;
+/** The system's own code of an error, such as `ENOENT`. */
+function codeOf(caught: unknown): string | undefined {
+  if (typeof caught !== 'object' || caught === null || !('code' in caught)) return undefined;
+  return String(caught.code);
 }
