@@ -102,3 +102,12 @@ export function checksumMismatch(
 export function rejected(code: string, message: string): Failure {
   return new Failure({ kind: 'rejected', code, message });
 }
+
+/** The service's limit, in bytes of UTF-8. */
+const LONGEST_KEY_BYTES = 1_023;
+
+/** A name that an object can have. The SDK would drop a slash at the front, and a name that is too long is refused without a word of which. */
+export function mustBeKey(key: string): string {
+  if (key !== '' && !/^[/\\]/.test(key) && Buffer.byteLength(key) <= LONGEST_KEY_BYTES) return key;
+  throw rejected('InvalidObjectName', `an object can't be called ${JSON.stringify(key.slice(0, 100))}`);
+}

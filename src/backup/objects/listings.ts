@@ -49,6 +49,11 @@ const objectsSchema = z.object({
   nextContinuationToken: z.string().nullable(),
 });
 
+/** An empty prefix is not asked for: the SDK signs `prefix=` then, and other clients `prefix`, so it is open what the service takes. */
+function prefixed(prefix: string): { readonly prefix?: string } {
+  return prefix === '' ? {} : { prefix };
+}
+
 /** See `ObjectStore.list`. `ask` is told what fails by `tried`. */
 export async function listObjects(
   ask: Ask,
@@ -59,7 +64,13 @@ export async function listObjects(
   const { after, most = DEFAULT_MOST } = options;
   const start: Readonly<Record<string, string>> = after === undefined ? {} : { 'start-after': after };
   return allPages(tried, most, async (from) => {
-    const query = { prefix, 'max-keys': PAGE, 'encoding-type': 'url' as const, ...start, ...from };
+    const query = {
+      ...prefixed(prefix),
+      'max-keys': PAGE,
+      'encoding-type': 'url' as const,
+      ...start,
+      ...from,
+    };
     const answer = objectsSchema.parse(await ask((client) => client.listV2({ ...query }, {})));
     const entries = answer.objects.map(({ name, size, etag, lastModified }) => ({
       key: decodeKey(name),
@@ -91,7 +102,7 @@ export async function listVersions(
   const { after, most = DEFAULT_MOST } = options;
   const start = after === undefined ? {} : { keyMarker: after };
   const all = await allPages(tried, most, async (from) => {
-    const query = { prefix, 'max-keys': PAGE, 'encoding-type': 'url', ...start, ...from };
+    const query = { ...prefixed(prefix), 'max-keys': PAGE, 'encoding-type': 'url', ...start, ...from };
     const answer = versionsSchema.parse(await ask((client) => versionsOf(client, query)));
     const told = (entry: z.infer<typeof markerSchema>) => ({
       key: decodeKey(entry.name),
@@ -151,7 +162,7 @@ export async function listUploads(
   prefix: string,
 ): Promise<readonly UnfinishedUpload[]> {
   return allPages(tried, DEFAULT_MOST, async (from) => {
-    const query = { prefix, 'max-uploads': PAGE, 'encoding-type': 'url', ...from };
+    const query = { ...prefixed(prefix), 'max-uploads': PAGE, 'encoding-type': 'url', ...from };
     const answer = uploadsSchema.parse(await ask((client) => client.listUploads(query)));
     const entries = answer.uploads.map(({ name, uploadId, initiated }) => ({
       key: decodeKey(name),

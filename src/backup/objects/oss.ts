@@ -5,7 +5,7 @@ import { Failure } from '../../failure.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
 import { crc64Of } from './crc64.ts';
-import { checksumMismatch, rejected } from './failures.ts';
+import { checksumMismatch, mustBeKey, rejected } from './failures.ts';
 import { listObjects, listUploads, listVersions } from './listings.ts';
 import type { Asking, BucketFacts, ObjectFacts, ObjectStore, ReadOptions, WriteOptions } from './port.ts';
 import { type ReadAnswer, readResumed } from './read.ts';
@@ -25,8 +25,6 @@ export interface OssStoreOptions extends OssSettings {
 const ATTEMPT = 'wdrip-attempt';
 /** How long a bucket's versioning is taken to be what it was, in ms. People change it, and rarely; see `onlyIfAbsent` for what then holds. */
 const VERSIONING_KNOWN_MS = 60_000;
-/** The service's limit, in bytes of UTF-8. */
-const LONGEST_KEY_BYTES = 1_023;
 
 /** The bucket of Alibaba Cloud's object storage, through the official SDK. */
 export function createOssStore(options: OssStoreOptions): ObjectStore {
@@ -238,12 +236,6 @@ async function abortUpload(
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** The SDK would drop a slash at the front, and a name that is too long is refused without a word of which. */
-function mustBeKey(key: string): string {
-  if (key !== '' && !/^[/\\]/.test(key) && Buffer.byteLength(key) <= LONGEST_KEY_BYTES) return key;
-  throw rejected('InvalidObjectName', `an object can't be called ${JSON.stringify(key.slice(0, 100))}`);
 }
 
 function writeHeaders({ onlyIfAbsent, metadata = {} }: WriteOptions, mark: string): Record<string, string> {

@@ -70,6 +70,8 @@ export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undef
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason);
+    // The work itself may have called it off.
+    if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
   });
   try {

@@ -1,5 +1,5 @@
 import { crc64, crc64Of } from '../../backup/objects/crc64.ts';
-import { checksumMismatch, rejected } from '../../backup/objects/failures.ts';
+import { checksumMismatch, mustBeKey, rejected } from '../../backup/objects/failures.ts';
 import type {
   Asking,
   BucketFacts,
@@ -130,8 +130,8 @@ export function createObjectStorage(options: ObjectStorageOptions): ObjectStorag
           `${version.key}: the bucket's retention policy does not allow it yet`,
         );
     };
-    const put = (key: string, content: Buffer, options: WriteOptions) =>
-      ask('put', key, write(key, content, next(), options), options.signal);
+    const put = async (key: string, content: Buffer, options: WriteOptions) =>
+      ask('put', mustBeKey(key), write(key, content, next(), options), options.signal);
     const readAll = async function* (
       key: string,
       read: Asking & { readonly start?: number; readonly end?: number; readonly version?: string },
