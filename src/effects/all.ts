@@ -6,12 +6,15 @@ import type { Effect } from '../runtime/types.ts';
 import { nodeEffects } from './node.ts';
 import type { QuorumWorld } from './quorum/world.ts';
 import { quorumEffects } from './quorum.ts';
+import type { RecoveryWorld } from './recovery/world.ts';
+import { recoveryEffects } from './recovery.ts';
 import type { World } from './world.ts';
 
 /** What the effects of all machines act on. Null: this supervisor was given nothing to do that with, and no actor asks for it. */
 export interface Worlds {
   readonly node: World;
   readonly quorum: QuorumWorld | null;
+  readonly recovery: RecoveryWorld | null;
 }
 
 /** Every effect that a machine of the supervisor names. */
@@ -20,7 +23,7 @@ export function allEffects(worlds: Worlds): Readonly<Record<string, Effect>> {
     ...nodeEffects(worlds.node),
     ...(worlds.quorum === null ? notConfigured(quorumMachine) : quorumEffects(worlds.quorum)),
     ...notConfigured(backupMachine),
-    ...notConfigured(recoveryMachine),
+    ...(worlds.recovery === null ? notConfigured(recoveryMachine) : recoveryEffects(worlds.recovery)),
   };
 }
 

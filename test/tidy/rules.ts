@@ -60,9 +60,8 @@ export const rules: readonly Rule[] = [
     never: /\bas unknown as\b|\bas never\b/,
     where: 'code',
     but: {
-      'src/effects/node.ts':
+      'src/effects/as-effect.ts':
         'the runtime hands over the input that the machine made, in the types that the machine declares',
-      'src/effects/quorum.ts': 'as in node.ts',
       'src/supervisor/control-plane.ts': 'as in fleet.ts',
       'src/supervisor/fleet.ts':
         'a record that the runtime has checked: its context is what its machine and version say',

@@ -3,7 +3,7 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { ourInstance } from '../node/instance.ts';
 import { letJoin, lookNow, promote, takeOut } from './membership.ts';
-import { type Master, peerUrlOf, type QuorumWorld } from './world.ts';
+import type { QuorumWorld } from './world.ts';
 
 type Run<K extends keyof QuorumEffects> = (
   input: QuorumEffects[K]['input'],
@@ -61,27 +61,10 @@ export function rebuildMember(world: QuorumWorld): Run<'rebuildMember'> {
         code: 'QuorumAtRisk',
         message: `the data of ${master.slot} is not emptied: ${look.held ? 'it is still a member of etcd' : 'etcd has no quorum'}`,
       });
-    await world.host.joinExisting(
-      master.instance.id,
-      initialCluster(
-        look.members.map(({ name, peerUrls }) => ({ name, peerUrl: peerUrls[0] ?? '' })),
-        master,
-      ),
-      context,
-    );
+    const seeds = look.members.filter(({ healthy }) => healthy).flatMap(({ hosts }) => hosts);
+    await world.host.joinExisting(master.instance.id, seeds, context);
     return { at: context.clock.now() };
   };
-}
-
-/** What a joining etcd must be told: all members, and itself under its instance's id, which is its name. */
-export function initialCluster(
-  members: readonly { readonly name: string; readonly peerUrl: string }[],
-  master: Pick<Master, 'instance'> & { readonly ip: string },
-): readonly { readonly name: string; readonly peerUrl: string }[] {
-  return [
-    ...members.filter(({ name }) => name !== '' && name !== master.instance.id),
-    { name: master.instance.id, peerUrl: peerUrlOf(master.ip) },
-  ];
 }
 
 export function addLearner(world: QuorumWorld): Run<'addLearner'> {

@@ -27,16 +27,26 @@ export type DataFound =
   | { readonly kind: 'unknown'; readonly why: string };
 
 /**
- * What is done on a master through Cloud Assistant. Each can be asked again with the same attempt; each throws `Failure` with what the
- * command said (`CommandFailed`, rejected), or `AgentSilent` (retryable).
+ * What is done on a master through Cloud Assistant (src/bootstrap/etcd-commands.ts). Each can be asked again with the same attempt, and takes
+ * effect once. Throws `Failure`: `CommandFailed` (rejected) with what the command said, `AgentSilent` (retryable) if nobody took it.
  */
 export interface MasterHost {
+  /** Restarts etcd, and sees to it that it and the API server start again with the instance. */
   restartEtcd(instanceId: string, context: EffectContext): Promise<void>;
+  /** Never throws but for the signal: a look that could not be made is `unknown`. */
   lookAtData(instanceId: string, context: EffectContext): Promise<DataFound>;
-  /** Stops etcd, keeps the old data aside, empties the data directory, and sets etcd up to join `initialCluster`. etcd is started. */
-  joinExisting(
+  /** Stops etcd, keeps a copy of its data, empties it, and lets etcd wait until one of `seeds` (addresses of members) knows it as a learner. */
+  joinExisting(instanceId: string, seeds: readonly string[], context: EffectContext): Promise<void>;
+  /** API server, controllers, scheduler and etcd, also after a reboot: `startControlPlane` undoes it. */
+  stopControlPlane(instanceId: string, context: EffectContext): Promise<void>;
+  startControlPlane(instanceId: string, context: EffectContext): Promise<void>;
+  keepCopy(instanceId: string, context: EffectContext): Promise<void>;
+  /** This master's data goes on as a cluster of one. etcd runs when it returns. */
+  forceNewCluster(instanceId: string, context: EffectContext): Promise<void>;
+  /** A cluster of one out of a snapshot, with its revisions raised and everything before compacted. etcd runs when it returns. */
+  restoreSnapshot(
     instanceId: string,
-    initialCluster: readonly { readonly name: string; readonly peerUrl: string }[],
+    snapshot: { readonly url: string; readonly sha256: string; readonly bumpRevision: number },
     context: EffectContext,
   ): Promise<void>;
 }

@@ -1,0 +1,44 @@
+import type { RestoreSource } from '../../../machines/quorum-contract.ts';
+import type { Cloud } from '../../cloud/port.ts';
+import type { Etcd } from '../../etcd/port.ts';
+import type { Kubernetes } from '../../kubernetes/port.ts';
+import type { Log } from '../../log.ts';
+import type { EffectContext } from '../../runtime/types.ts';
+import type { Master, MasterHost } from '../quorum/world.ts';
+
+export type BackupSource = Extract<RestoreSource, { kind: 'backup' }>;
+
+/** A snapshot where a master can fetch it, for as long as the restore needs it. */
+export interface SharedSnapshot {
+  readonly url: string;
+  readonly sha256: string;
+  /** Of etcd, that it reaches to. */
+  readonly revision: number;
+  /** Takes it away again. */
+  withdraw(): Promise<void>;
+}
+
+/** What a recovery's steps act on and ask. */
+export interface RecoveryWorld {
+  readonly cluster: string;
+  readonly etcd: Etcd;
+  readonly cloud: Cloud;
+  readonly kubernetes: Kubernetes;
+  readonly host: MasterHost;
+  readonly log: Log;
+  masters(signal: AbortSignal): Promise<readonly Master[]>;
+  /** Slots of the masters that the cluster is to have. */
+  readonly slots: readonly string[];
+  /** Makes a body for a master's slot that waits for data, and returns it when it runs. Asked again with the same attempt: the same one. */
+  createMaster(slot: string, context: EffectContext): Promise<Master>;
+  /** Brings the backup's snapshot to where a master can fetch it. Throws `Failure` if it can't be read. */
+  shareSnapshot(source: BackupSource, context: EffectContext): Promise<SharedSnapshot>;
+  /** Does the changes since the snapshot again on the restored etcd. */
+  replay(
+    source: BackupSource,
+    endpoint: string,
+    context: EffectContext,
+  ): Promise<{ readonly revision: number; readonly lost: string }>;
+  /** Instances that Node objects are of, by the Node's name, as the API server says now; null: the Node does not say. */
+  nodes(signal: AbortSignal): Promise<ReadonlyMap<string, string | null>>;
+}

@@ -1,0 +1,136 @@
+import {
+  forceNewCluster,
+  inspectMember,
+  keepCopy,
+  restoreSnapshot,
+  setSeeds,
+  startControlPlane,
+  startMember,
+  stopControlPlane,
+  wipeMember,
+} from '../bootstrap/etcd-commands.ts';
+import { readInspection } from '../bootstrap/etcd-inspection.ts';
+import type { Cloud } from '../cloud/port.ts';
+import { persist } from '../effects/node/instance.ts';
+import type { MasterHost } from '../effects/quorum/world.ts';
+import { Failure } from '../failure.ts';
+import type { EffectContext } from '../runtime/types.ts';
+
+/** How long a command may take, in ms: stopping everything waits for etcd to end; a snapshot of gigabytes is fetched and unpacked. */
+const shortMs = 60_000;
+const longMs = 900_000;
+/** How much of a command's output is shown in an error, in characters. */
+const shownOutput = 400;
+/** Between two looks at data whose etcd is just at it: one that restarts every second holds its database most of the time. */
+const looks = 3;
+
+/** The commands of src/bootstrap/etcd-commands.ts, given to a master's agent. */
+export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): MasterHost {
+  /** `name` tells the commands of one attempt apart: each has its own ClientToken, at most 64 characters with the attempt's 40. */
+  async function run(
+    instanceId: string,
+    name: string,
+    script: string,
+    { clock, signal, attempt }: EffectContext,
+    timeoutMs = shortMs,
+  ): Promise<string> {
+    const token = `${attempt.slice(0, 40)}-${name}`.slice(0, 64);
+    const result = await persist(clock, signal, () =>
+      cloud.runCommand(instanceId, script, { timeoutMs, attempt: token, signal }),
+    );
+    switch (result.outcome) {
+      case 'agentSilent':
+        throw new Failure({
+          kind: 'rejected',
+          code: 'AgentSilent',
+          message: `the agent of ${instanceId} did not take a command (${result.code})`,
+        });
+      case 'timedOut':
+        throw commandFailed(instanceId, name, `it did not end within ${timeoutMs / 1000} s`);
+      case 'exited':
+        if (result.exitCode === 0) return result.output;
+        throw commandFailed(
+          instanceId,
+          name,
+          `it ended with ${result.exitCode}: ${result.output.trim().slice(-shownOutput)}`,
+        );
+    }
+  }
+
+  return {
+    async restartEtcd(instanceId, context) {
+      const now = context.clock.now();
+      // Each asking is a restart of its own, so the time is in its name.
+      await run(
+        instanceId,
+        `restart-${now}`,
+        'set -eu\nsystemctl enable etcd\nsystemctl restart etcd\n',
+        context,
+      );
+      await run(instanceId, `start-${now}`, startControlPlane(), context);
+    },
+    async lookAtData(instanceId, context) {
+      for (let look = 1; ; look++) {
+        try {
+          const name = `look-${look}-${instanceId.slice(-12)}`;
+          const { data } = readInspection(await run(instanceId, name, inspectMember(), context));
+          if (!data.exists) return { kind: 'missing', why: 'its data directory is empty' };
+          if (data.broken !== '') {
+            // What is being written may look broken for a moment: only what stays so is.
+            if (look < looks) continue;
+            return { kind: 'broken', why: data.broken };
+          }
+          return {
+            kind: 'present',
+            memberId: data.memberId,
+            clusterId: data.clusterId,
+            raftTerm: data.lastTerm,
+            raftIndex: data.lastIndex,
+          };
+        } catch (caught) {
+          context.signal.throwIfAborted();
+          if (!(caught instanceof Failure)) throw caught;
+          return { kind: 'unknown', why: caught.message };
+        }
+      }
+    },
+    async joinExisting(instanceId, seeds, context) {
+      await run(instanceId, 'join-stop', stopControlPlane(), context);
+      await run(instanceId, 'join-keep', keepCopy(context.attempt), context, longMs);
+      await run(instanceId, 'join-seeds', setSeeds(seeds), context);
+      await run(instanceId, 'join-wipe', wipeMember(`${context.attempt}-wipe`), context);
+      await run(instanceId, 'join-start', startControlPlane(), context);
+    },
+    stopControlPlane: async (instanceId, context) =>
+      void (await run(instanceId, `stop-${instanceId.slice(-12)}`, stopControlPlane(), context)),
+    startControlPlane: async (instanceId, context) =>
+      void (await run(instanceId, `start-${instanceId.slice(-12)}`, startControlPlane(), context)),
+    keepCopy: async (instanceId, context) =>
+      void (await run(
+        instanceId,
+        `keep-${instanceId.slice(-12)}`,
+        keepCopy(context.attempt),
+        context,
+        longMs,
+      )),
+    forceNewCluster: async (instanceId, context) =>
+      void (await run(instanceId, 'force', forceNewCluster(`${context.attempt}-force`), context)),
+    async restoreSnapshot(instanceId, snapshot, context) {
+      const script = restoreSnapshot(`${context.attempt}-restore`, {
+        ...snapshot,
+        cluster: `${cluster}-${context.attempt.slice(0, 8)}`,
+        markCompacted: true,
+      });
+      await run(instanceId, 'restore', script, context, longMs);
+      await run(instanceId, 'restore-start', startMember(), context);
+    },
+  };
+}
+
+function commandFailed(instanceId: string, name: string, why: string): Failure {
+  return new Failure({
+    kind: 'rejected',
+    code: 'CommandFailed',
+    message: `the command ${name} on ${instanceId} failed: ${why}`,
+  });
+}
