@@ -76,7 +76,7 @@ export async function startSupervisor(options: {
     clock,
     random,
     machines: machineEntries,
-    effects: allEffects({ node: world, quorum: null }),
+    effects: allEffects({ node: world, quorum: null, recovery: null }),
     log: (level, message, facts) => log[level](message, facts),
     onSetAside: onSetAside(config.cluster),
   });
