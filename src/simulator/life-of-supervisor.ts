@@ -79,6 +79,7 @@ export function startLife(options: {
     machines: machineEntries,
     effects: allEffects({
       quorum: null,
+      recovery: null,
       node: {
         cluster: config.cluster,
         cloud,
