@@ -97,7 +97,7 @@ export class TestCluster {
       clock: this.clock,
       random: seededRandom(this.clock.now()),
       machines: machineEntries,
-      effects: allEffects({ node: this.#world(), quorum: null }),
+      effects: allEffects({ node: this.#world(), quorum: null, recovery: null }),
       onSetAside: onSetAside('test'),
     });
     this.#runtime = runtime;
