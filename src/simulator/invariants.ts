@@ -46,9 +46,20 @@ export interface Ending {
   readonly instances: readonly string[];
 }
 
-/** A broken invariant: its number in the design, and what was seen. */
+/** An invariant: by its number in the design, or that of a case of the safety list (safety.ts). */
+export type InvariantId =
+  | 2
+  | 3
+  | 4
+  | 5
+  | 6
+  | 8
+  | 'locked'
+  | `safety ${1 | 5 | 7 | 9 | 13 | 14 | 24 | 26 | 27 | 29 | 32 | 34}`;
+
+/** A broken invariant, and what was seen. */
 export interface Violation {
-  readonly invariant: 2 | 3 | 4 | 5 | 6 | 8;
+  readonly invariant: InvariantId;
   readonly what: string;
   /** The slots, nodes (by name) and instances that it is about: whose story is shown. Empty: everybody's. */
   readonly concerns: readonly string[];
@@ -62,6 +73,19 @@ export const invariantNames: Readonly<Record<Violation['invariant'], string>> = 
   5: "only what carries the cluster's tag is touched, and no instance is leaked",
   6: 'cordons of wdrip are lifted, and those of people stay',
   8: 'every node is Ready again when the faults are over',
+  locked: 'nothing begins on an instance that the cloud has locked',
+  'safety 1': 'no slot is deleted again and again',
+  'safety 5': 'an instance is made only for a slot that has none',
+  'safety 7': 'in a storm nothing is taken from a node that is well',
+  'safety 9': 'what was just booted or made is given its time',
+  'safety 13': 'nothing holds back the recovery of a node that is Ready',
+  'safety 14': 'nothing is decided on what was seen before sight was lost',
+  'safety 24': 'nobody holds a permit who is not under repair',
+  'safety 26': 'a pause holds at the next step',
+  'safety 27': 'a drain ends by its deadline',
+  'safety 29': 'pods are released only when nothing can write any more',
+  'safety 32': 'a zone without stock is not asked again and again',
+  'safety 34': 'a node under repair is marked',
 };
 
 /** News reach an actor's decision within this time: one look, one commit. */

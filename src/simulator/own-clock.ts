@@ -14,6 +14,8 @@ export class OwnClock {
   readonly #world: Clock;
   #offsetMs = 0;
   #drift = 0;
+  /** When it was last set, in the world's epoch ms. */
+  setAt = 0;
   /** Since when it drifts as it does. */
   #since: number;
 
@@ -25,6 +27,7 @@ export class OwnClock {
   /** Somebody sets it forward, or back by a negative number of ms. */
   set(byMs: number): void {
     this.#offsetMs += byMs;
+    this.setAt = this.#world.now();
   }
 
   /** From now on it gains this share of the time that passes: 0.01 is a percent. */

@@ -1,11 +1,12 @@
 import { cloudTags } from '../cloud/port.ts';
-import { microtasksDone } from '../runtime/clock.ts';
+import { promisesDone } from '../runtime/clock.ts';
 import { type Random, seededRandom } from '../runtime/random.ts';
 import type { Transition } from '../runtime/types.ts';
 import { createVirtualClock, type VirtualClock } from '../runtime/virtual-clock.ts';
 import { createMemoryStore } from '../store/memory.ts';
 import { maxUnavailable, type SupervisorConfig } from '../supervisor/config.ts';
 import { nodeActor, statePath } from '../supervisor/fleet.ts';
+import { Auditor } from './auditor.ts';
 import { simulatedConfig } from './config.ts';
 import type { CrashPlan } from './crashing-store.ts';
 import { Disturbances } from './disturbances.ts';
@@ -56,6 +57,8 @@ const healEachMs = 2_400_000;
 const settleMs = 5_000;
 /** A killed supervisor is started again within this, in ms. */
 const restartWithinMs = 30_000;
+/** How often it is looked whether something lasts that must not, in ms. */
+const auditMs = 10_000;
 /** A pool is scaled up and down by at most this share. */
 const mostScaled = 0.3;
 /** Of this many newest lines is the story of a violation. */
@@ -83,6 +86,7 @@ class Simulation {
   #config: SupervisorConfig;
   readonly #ownClock: OwnClock;
   readonly #people: People;
+  readonly #auditor: Auditor;
   readonly #zones: readonly string[];
   readonly #swarm: Swarm;
   readonly #disturbances: Disturbances;
@@ -132,7 +136,11 @@ class Simulation {
       listLagMs: () => this.#disturbances.listLagMs(),
       telling: () => this.#disturbances.telling(),
       onEffect: (effect) => this.#onEffect(effect),
-      onAct: ({ act, node }) => this.#note(`${act} of ${node}`, this.#slotOf(node)),
+      onAct: (act) => {
+        this.#note(`${act.act} of ${act.node}`, this.#slotOf(act.node));
+        this.#auditor.acted(act);
+      },
+      onRefusal: (token, zone) => this.#auditor.refused(token, zone),
       onNode: (name) => this.#onNode(name),
       onInstance: () => {
         this.#changed = true;
@@ -140,6 +148,15 @@ class Simulation {
       onUp: (id, isUp) => this.#onUp(id, isUp),
     });
     this.#ownClock = new OwnClock(this.#clock);
+    this.#auditor = new Auditor({
+      clock: this.#clock,
+      world: this.#world,
+      cluster: this.#config.cluster,
+      wanted: (slot) => this.#wanted().includes(slot),
+      apiDisturbedWithin: (ms) => this.#disturbances.apiDisturbedWithin(ms),
+      clockSetAt: () => this.#ownClock.setAt,
+      judge: (invariant, violations) => this.#judge(invariant, violations),
+    });
     this.#people = new People(this.#clock, () => this.#life?.supervisor ?? null);
     this.#striker = new Striker({
       clock: this.#clock,
@@ -181,6 +198,7 @@ class Simulation {
         [cloudTags.slot]: 'workers-0',
       });
     this.#clock.after(1_000, () => this.#startLife());
+    this.#clock.after(auditMs, () => this.#audit());
     this.#clock.after(calmMs + drawGap(this.#random.faults, this.#swarm.meanGapMs), () =>
       this.#strike(faultsEnd),
     );
@@ -190,7 +208,7 @@ class Simulation {
     while (this.#violation === null && this.#clock.now() < end) {
       if (this.#clock.now() > faultsEnd + settleMs && this.#isHealed()) break;
       this.#clock.step();
-      await microtasksDone();
+      await promisesDone();
       this.#afterStep();
       steps = this.#clock.now() === last ? steps + 1 : 0;
       last = this.#clock.now();
@@ -280,6 +298,12 @@ class Simulation {
     this.#kill();
   }
 
+  /** What must not last is looked at. */
+  #audit(): void {
+    this.#auditor.tick(this.#life);
+    this.#clock.after(auditMs, () => this.#audit());
+  }
+
   #onNode(name: string): void {
     this.#changed = true;
     const slot = this.#life?.supervisor.fleet.slotOfNode(name);
@@ -312,7 +336,7 @@ class Simulation {
     this.#striker.calm();
   }
 
-  #onEffect({ call, id }: CloudEffect): void {
+  #onEffect({ call, id, token }: CloudEffect): void {
     const instance = this.#world.cloud.machines.get(id)?.instance;
     this.#outcome.acted(call);
     const slot = instance?.tags[cloudTags.slot] ?? '';
@@ -329,6 +353,7 @@ class Simulation {
     };
     this.#judge(4, atMostOnce(deed));
     this.#judge(5, onlyOurs(deed));
+    this.#auditor.deed(this.#life, { call, id, token });
   }
 
   #onTransition(transition: Transition): void {
@@ -344,6 +369,7 @@ class Simulation {
       if (slot !== null && src !== 'requestPermit' && src !== 'reportTrouble') this.#begins(slot, attempt);
     if (slot !== null)
       this.#outcome.permit(slot, nodeActor(after).context.permit !== null, this.#clock.now());
+    if (this.#life !== null) this.#auditor.moved(this.#life, before, after);
     if (from === to) return;
     this.#note(
       `${slot === null ? `${after.id}: ` : ''}${from || 'nothing'} → ${to} (${eventInWords(event)})`,
@@ -393,10 +419,15 @@ class Simulation {
     this.#note(`VIOLATION of invariant ${first.invariant}: ${first.what}`);
   }
 
-  #ending() {
-    const slots = this.#config.pools.flatMap(({ id, replicas }) =>
+  /** The slots that people want now. */
+  #wanted(): readonly string[] {
+    return this.#config.pools.flatMap(({ id, replicas }) =>
       Array.from({ length: replicas }, (_, index) => `${id}-${index}`),
     );
+  }
+
+  #ending() {
+    const slots = this.#wanted();
     const up = new Set<string>();
     const instances: string[] = [];
     for (const machine of this.#world.cloud.machines.values()) {

@@ -46,13 +46,21 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
     cloud: known.cloudUnseen === null ? { state: 'seen' } : { state: 'unseen', why: known.cloudUnseen },
     tagged: tagged(context.instanceId, known),
     storm,
-    confirmed: storm.state === 'confirming' ? known.confirmed(actor) : 'no',
+    confirmed: storm.state !== 'confirming' ? 'no' : isPlain(request, seen) ? 'yes' : known.confirmed(actor),
     holdsPermit: context.permit !== null,
     poolPermits: others.filter((other) => other.context.pool === request.pool).length,
     poolLimit: pool === undefined ? 1 : maxUnavailable(pool),
     quorum: null,
     controlPlanePermits: others.filter((other) => other.context.role === 'controlPlane').length,
   };
+}
+
+/**
+ * That a Node object is missing is a fact and no detector's opinion, and to have the kubelet register it again takes nothing away: it needs no
+ * second signal, which would say that all is well.
+ */
+function isPlain(request: AdmissionRequest, seen: Observation | null): boolean {
+  return request.rung === 'restartingKubelet' && seen?.objectMissing === true;
 }
 
 /** Whose record holds a permit, and who was granted one that the record does not show yet. */

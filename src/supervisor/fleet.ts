@@ -48,9 +48,16 @@ export function scopesOf(context: { readonly pool: string; readonly zone: string
   return [`pool/${context.pool}`, `zone/${context.zone}`];
 }
 
-/** True if something is going on that is worth looking at more often. */
-export function isBusy({ state }: NodeActor): boolean {
+/** True if something is going on. */
+function isBusy({ state }: NodeActor): boolean {
   return state !== 'healthy' && state !== 'retired';
+}
+
+/** Busy, but only waiting for a time to pass, or for a person: what the cloud says meanwhile is no hurry. */
+const patient: readonly string[] = ['settling', 'throttled', 'held', 'blind'];
+
+function isUrgent(actor: NodeActor): boolean {
+  return isBusy(actor) && !patient.includes(actor.state);
 }
 
 /**
@@ -62,6 +69,7 @@ export class Fleet {
   readonly #byNode = new Map<string, string>();
   readonly #byInstance = new Map<string, string>();
   readonly #busy = new Map<string, NodeActor>();
+  readonly #urgent = new Map<string, NodeActor>();
   readonly #permits = new Map<string, NodeActor>();
   readonly #scopes = new Map<string, { notReady: number; total: number }>();
 
@@ -73,6 +81,7 @@ export class Fleet {
     rename(this.#byNode, slot, before?.context.nodeName ?? null, nodeName);
     rename(this.#byInstance, slot, before?.context.instanceId ?? null, instanceId);
     keepIf(isBusy(actor), this.#busy, slot, actor);
+    keepIf(isUrgent(actor), this.#urgent, slot, actor);
     keepIf(permit !== null, this.#permits, slot, actor);
     if (before !== undefined) this.#count(before, -1);
     this.#count(actor, 1);
@@ -87,6 +96,7 @@ export class Fleet {
     rename(this.#byNode, slot, actor.context.nodeName, null);
     rename(this.#byInstance, slot, actor.context.instanceId, null);
     this.#busy.delete(slot);
+    this.#urgent.delete(slot);
     this.#permits.delete(slot);
     this.#count(actor, -1);
   }
@@ -112,6 +122,11 @@ export class Fleet {
   /** By slot: the actors that are neither healthy nor retired. Lives. */
   busy(): ReadonlyMap<string, NodeActor> {
     return this.#busy;
+  }
+
+  /** Those of the busy ones for which the next word of the cloud decides what comes next. Lives. */
+  urgent(): ReadonlyMap<string, NodeActor> {
+    return this.#urgent;
   }
 
   /** By slot: the actors whose record holds a permit. Lives. */

@@ -59,13 +59,17 @@ export class Supervisor {
   /** Null until the first word of the watch: then nothing is known, but nothing was lost either. */
   #sight: Knowledge['sight'] | null = null;
   readonly #sightWaiters = new Set<() => void>();
-  /** Every slot that the pools want, with its place in its pool. */
-  readonly #wanted: readonly { readonly slot: string; readonly pool: PoolConfig }[];
+  /** Every slot that the pools want. */
+  readonly #wanted: ReadonlyMap<string, PoolConfig>;
+  /** One of them had no actor when all were last looked at. */
+  #missing = true;
   /** What the next look compares: these slots, or all. */
   #touched = new Set<string>();
   #touchedAll = false;
   /** Slots whose last look is not the end of it. */
   #again = new Set<string>();
+  /** Slots of which the cloud has said something other than their actors believe. */
+  readonly #awaitingCloud = new Set<string>();
   #cancelLook: (() => void) | null = null;
   #cancelAgain: (() => void) | null = null;
   #cancelWhole: (() => void) | null = null;
@@ -74,8 +78,10 @@ export class Supervisor {
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
     this.#pools = new Map(parts.config.pools.map((pool) => [pool.id, pool]));
-    this.#wanted = parts.config.pools.flatMap((pool) =>
-      Array.from({ length: pool.replicas }, (_, index) => ({ slot: `${pool.id}-${index}`, pool })),
+    this.#wanted = new Map(
+      parts.config.pools.flatMap((pool) =>
+        Array.from({ length: pool.replicas }, (_, index) => [`${pool.id}-${index}`, pool] as const),
+      ),
     );
     this.desk = createDesk({ clock: parts.clock, log: parts.log, decide: (request) => this.decide(request) });
     this.#signal = createSecondSignal({ ...parts, changed: () => this.desk.review() });
@@ -98,7 +104,7 @@ export class Supervisor {
       known: () => this.fleet.all().flatMap(({ context }) => context.instanceId ?? []),
       troubled: () => [...this.fleet.busy().values()].flatMap(({ context }) => context.instanceId ?? []),
       intervalMs: () =>
-        this.fleet.busy().size > 0 ? config.supervisor.cloudPollBusyMs : config.supervisor.cloudPollMs,
+        this.fleet.urgent().size > 0 ? config.supervisor.cloudPollBusyMs : config.supervisor.cloudPollMs,
       changed: (touched) => this.#onCloud(touched),
     });
     this.#watch = kubernetes.watch({
@@ -227,8 +233,7 @@ export class Supervisor {
       if (before === undefined || before.state !== actor.state) this.#touch([actor.context.slot]);
     } else if (after.machine === 'supervisor') {
       // Pauses and sight concern everybody; a slot that was found concerns the next one, if not all fitted into the mailbox.
-      if (from?.snapshot.context !== after.snapshot.context || this.fleet.size < this.#wanted.length)
-        this.#touch('all');
+      if (from?.snapshot.context !== after.snapshot.context || this.#missing) this.#touch('all');
     }
     this.desk.review();
   }
@@ -248,8 +253,8 @@ export class Supervisor {
   #onCloud({ ids, slots }: TouchedInstances): void {
     this.#touch([...ids].flatMap((id) => this.fleet.slotOfInstance(id) ?? []));
     this.#touch(slots);
-    // What an actor has done makes an older word of the cloud worthless: whoever is at work hears each new one.
-    this.#touch(this.fleet.busy().keys());
+    this.#touch(this.#missing ? 'all' : this.#awaitingCloud);
+    this.desk.review();
   }
 
   #onSight(state: 'sighted' | 'blind', why: string): void {
@@ -276,6 +281,7 @@ export class Supervisor {
     if (this.#stopped) return;
     if (slots === 'all') this.#touchedAll = true;
     else for (const slot of slots) this.#touched.add(slot);
+    if (!this.#touchedAll && this.#touched.size === 0) return;
     this.#cancelLook ??= this.#parts.clock.after(lookAfterMs, () => {
       this.#cancelLook = null;
       this.#look();
@@ -312,6 +318,11 @@ export class Supervisor {
     // Heartbeats are not told: whoever is Ready as soon as one comes must be looked at.
     const awaitsHeartbeat = !context.ready && seen?.node?.ready === 'True';
     if (!taken || awaitsHeartbeat) this.#again.add(context.slot);
+    // What an actor has done makes an older word of the cloud worthless: it waits for the next one, even if that is the same.
+    const awaitsCloud =
+      seen !== null && (seen.instance !== context.instance || seen.cloudRepairing !== context.cloudRepairing);
+    if (awaitsCloud) this.#awaitingCloud.add(context.slot);
+    else this.#awaitingCloud.delete(context.slot);
   }
 
   #lookAgain(): void {
@@ -329,20 +340,57 @@ export class Supervisor {
     this.#cancelWhole = this.#parts.clock.after(ms, () => this.#touch('all'));
   }
 
-  /** A slot per replica that the pools want, and one per control-plane instance that carries our tag; a breaker for each scope. */
+  /**
+   * A slot per replica that the pools want, one per control-plane instance that carries our tag, and one per instance that a pool does not
+   * want any more, to be retired; a breaker for each scope.
+   */
   #findSlots(at: number, touched: ReadonlySet<string> | 'all'): void {
     const slots = this.#cloud?.bySlot() ?? new Map<string, readonly Instance[]>();
     for (const scope of this.fleet.scopes().keys()) this.#findScope(at, scope);
-    if (touched === 'all')
-      for (const { slot, pool } of this.#wanted) {
+    if (touched === 'all') {
+      this.#missing = false;
+      for (const [slot, pool] of this.#wanted) {
         if (this.fleet.get(slot) !== undefined) continue;
+        this.#missing = true;
         this.#foundSlot(at, slot, pool.id, 'worker', slots.get(slot)?.[0], pool.zones[0] ?? '', pool.policy);
       }
+    }
     for (const slot of touched === 'all' ? slots.keys() : touched) {
       const first = slots.get(slot)?.[0];
       if (first?.tags[cloudTags.role] === 'controlPlane')
         this.#foundSlot(at, slot, first.tags[cloudTags.pool] ?? slot, 'controlPlane', first, first.zone, {});
+      const pool = this.#pools.get(first?.tags[cloudTags.pool] ?? '');
+      if (first !== undefined && pool !== undefined && this.#isLeftOver(slot, pool.id))
+        this.#foundSlot(at, slot, pool.id, 'worker', first, first.zone, pool.policy);
     }
+    for (const actor of touched === 'all'
+      ? this.fleet.all()
+      : [...touched].map((each) => this.fleet.get(each)))
+      if (actor !== undefined) this.#tellWhetherWanted(at, actor);
+  }
+
+  /** A slot of the pool that is beyond the number that is wanted. Those of pools that we don't know are none of our business. */
+  #isLeftOver(slot: string, pool: string): boolean {
+    return (
+      !this.#wanted.has(slot) && slot.startsWith(`${pool}-`) && /^\d+$/.test(slot.slice(pool.length + 1))
+    );
+  }
+
+  /** A pool that is scaled down retires its last slots, and wants them back if it is scaled up in time. */
+  #tellWhetherWanted(at: number, { context, state, record }: NodeActor): void {
+    const { slot, pool, role } = context;
+    if (role !== 'worker' || !this.#pools.has(pool)) return;
+    const { runtime, log } = this.#parts;
+    if (state === 'retired') {
+      this.fleet.remove(slot);
+      runtime.remove(record.id).catch((error: unknown) => {
+        log.warn('the actor of a retired slot could not be removed', { slot, error });
+      });
+      this.#touch('all');
+    } else if (this.#isLeftOver(slot, pool)) {
+      if (!state.startsWith('retiring')) runtime.send(record.id, { type: 'SLOT_RETIRED', at });
+    } else if (/^retiring\.(admitting|draining|confirming)$/.test(state))
+      runtime.send(record.id, { type: 'SLOT_WANTED', at });
   }
 
   #foundSlot(

@@ -28,6 +28,8 @@ const longestWaitMs = 8_000;
 export async function callCloud<T>(options: {
   readonly clock: Clock;
   readonly repeat: Repeat;
+  /** It only reads: then it makes no difference when within its time it is served, and it is served at its end. */
+  readonly reads?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Draws the next request's fate. Called once a request, when it is made. */
   readonly misfortune: () => Misfortune | null;
@@ -38,7 +40,7 @@ export async function callCloud<T>(options: {
   for (let attempt = 1, waitMs = firstWaitMs; ; attempt++, waitMs = Math.min(longestWaitMs, waitMs * 2)) {
     signal?.throwIfAborted();
     try {
-      return await request(clock, options.misfortune(), options.act);
+      return await request(clock, options.misfortune(), options.act, options.reads === true);
     } catch (caught) {
       if (!(caught instanceof Failure) || attempt === tries || !mayRepeat(caught, options.repeat))
         throw caught;
@@ -52,7 +54,11 @@ function mayRepeat(failure: Failure, repeat: Repeat): boolean {
   return failure.kind === 'retryable' && repeat === 'always';
 }
 
-async function request<T>(clock: Clock, fate: Misfortune | null, act: () => T): Promise<T> {
+async function request<T>(clock: Clock, fate: Misfortune | null, act: () => T, reads: boolean): Promise<T> {
+  if (fate === null && reads) {
+    await sleep(clock, latencyMs);
+    return act();
+  }
   await sleep(clock, fate?.how === 'slow' ? slowMs : latencyMs / 2);
   if (fate === null || fate.how === 'slow') {
     const answer = act();

@@ -55,6 +55,8 @@ export interface SimulatedCloudOptions {
   readonly listLagMs?: () => number;
   readonly agent: Agent;
   readonly onEffect: (effect: CloudEffect) => void;
+  /** There was no stock in the zone for what was asked for with this token. */
+  readonly onRefusal?: (token: string, zone: string) => void;
   /** The instance has booted; `first` on an empty disk. */
   readonly onBoot: (id: string, first: boolean) => void;
   /** What the cloud shows of the instance has changed, or it is gone; a zone has failed, or is back. */
@@ -67,6 +69,8 @@ export class SimulatedCloud implements Cloud {
   readonly region = 'cn-simulated';
   readonly machines = new Map<string, Machine>();
   readonly noStock = new Set<string>();
+  /** Since when an instance is locked, in epoch ms. */
+  readonly lockedSince = new Map<string, number>();
   /** Zones in which nothing answers. The cloud says that all is well there. */
   readonly failedZones = new ObservedSet<string>((zone) => this.#options.onZone?.(zone));
   readonly #options: SimulatedCloudOptions;
@@ -196,8 +200,10 @@ export class SimulatedCloud implements Cloud {
       if (known && known.spec !== text)
         throw rejected('IdempotentParameterMismatch', `the token ${attempt} was used for another instance`);
       if (known) return known.id;
-      if (this.noStock.has(spec.zone) || this.failedZones.has(spec.zone))
+      if (this.noStock.has(spec.zone) || this.failedZones.has(spec.zone)) {
+        this.#options.onRefusal?.(attempt, spec.zone);
         throw rejected('OutOfStock', `zone ${spec.zone} has none left`);
+      }
       const id = this.create(spec);
       this.#births.set(attempt, { spec: text, id });
       this.#effect('runInstance', id, attempt);
@@ -250,6 +256,7 @@ export class SimulatedCloud implements Cloud {
       eventUntil: 0,
       moves: 0,
       bornAt: this.#options.clock.now(),
+      movedByOthersAt: 0,
       past: [],
     };
     this.machines.set(id, machine);
@@ -261,6 +268,7 @@ export class SimulatedCloud implements Cloud {
   stopByPerson(id: string): void {
     const machine = this.machines.get(id);
     if (machine?.instance.status !== 'Running') return;
+    machine.movedByOthersAt = this.#options.clock.now();
     this.#move(machine, 'Stopping');
     this.#later(machine, takes.stopping, () => this.#move(machine, 'Stopped'));
   }
@@ -269,29 +277,37 @@ export class SimulatedCloud implements Cloud {
   rebootByPerson(id: string): void {
     const machine = this.machines.get(id);
     if (machine?.instance.status !== 'Running') return;
+    machine.movedByOthersAt = this.#options.clock.now();
     this.#move(machine, 'Starting');
     this.#later(machine, takes.rebooting, () => this.#boot(machine));
   }
 
   deleteByPerson(id: string): void {
     const machine = this.machines.get(id);
-    if (machine) this.#delete(machine);
+    if (machine === undefined) return;
+    machine.movedByOthersAt = this.#options.clock.now();
+    this.#delete(machine);
   }
 
   /** The cloud begins a repair of its own: the event executes, then the instance boots again. */
   executeSystemEvent(id: string): void {
     const machine = this.machines.get(id);
-    if (machine) machine.eventUntil = this.#options.clock.now() + eventMs;
+    if (machine === undefined) return;
+    machine.movedByOthersAt = this.#options.clock.now();
+    machine.eventUntil = this.#options.clock.now() + eventMs;
   }
 
   lock(id: string, reason: string | null): void {
     const machine = this.machines.get(id);
+    if (reason === null) this.lockedSince.delete(id);
+    else if (!this.lockedSince.has(id)) this.lockedSince.set(id, this.#options.clock.now());
     if (machine) this.#show(machine, { locks: reason === null ? [] : [reason] });
   }
 
   #call<T>(call: CloudCall, repeat: Repeat, signal: AbortSignal | undefined, act: () => T): Promise<T> {
     const { clock, misfortune } = this.#options;
-    return callCloud({ clock, repeat, signal, act, misfortune: () => misfortune(call) });
+    const reads = call === 'listInstances' || call === 'findInstance' || call === 'executingSystemEvents';
+    return callCloud({ clock, repeat, reads, signal, act, misfortune: () => misfortune(call) });
   }
 
   #find(id: string): Machine {

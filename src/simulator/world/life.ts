@@ -29,6 +29,8 @@ export class Life {
   readonly ailments = new ObservedMap<string, Ailment>((id) => this.wake(id));
   /** By instance: until when the Node is said to be NotReady although it is well, in epoch ms. */
   readonly lies = new ObservedMap<string, number>((id) => this.wake(id));
+  /** By instance: since when it has been lied about without a break, in epoch ms. */
+  readonly liedSince = new Map<string, number>();
   readonly #upAt = new Map<string, number>();
   readonly #cloud: SimulatedCloud;
   readonly #api: SimulatedKubernetes;
@@ -169,6 +171,8 @@ export class Life {
     if (!this.isUp(machine)) return instance.status !== 'Running' || now >= (this.#upAt.get(id) ?? 0);
     const name = nodeNameOf(instance);
     const lied = (this.lies.get(id) ?? 0) > now;
+    if (!lied) this.liedSince.delete(id);
+    else if (!this.liedSince.has(id)) this.liedSince.set(id, now);
     const node =
       this.#api.nodes.get(name) ?? this.#api.register(name, { slot: instance.tags['wdrip.io/slot'] ?? '' });
     const [ready, reason] = lied ? (['False', 'LiedAbout'] as const) : (['True', 'KubeletReady'] as const);

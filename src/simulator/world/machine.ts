@@ -15,6 +15,8 @@ export interface Machine {
   /** Counts the changes of state, so that a timer of an earlier one finds that it is late. */
   moves: number;
   readonly bornAt: number;
+  /** When somebody other than wdrip last stopped, booted or deleted it, in epoch ms; 0: nobody did. */
+  movedByOthersAt: number;
   /** What a list that is late still shows, oldest first: each until when it was true, in epoch ms. Short. */
   past: readonly { readonly instance: Instance; readonly until: number }[];
 }

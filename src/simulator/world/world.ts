@@ -24,6 +24,8 @@ export interface WorldOptions {
   /** What wdrip does to an instance, and to a Node. */
   readonly onEffect: (effect: CloudEffect) => void;
   readonly onAct: (act: NodeAct) => void;
+  /** There was no stock in the zone for what was asked for with this token. */
+  readonly onRefusal?: (token: string, zone: string) => void;
   /** A Node object came, went or changed, whoever did it. */
   readonly onNode?: (name: string) => void;
   /** What the cloud shows of an instance has changed, or it is gone. */
@@ -51,6 +53,7 @@ export class World {
       ...(options.listLagMs === undefined ? {} : { listLagMs: options.listLagMs }),
       agent: (id, script) => this.life.command(id, script),
       onEffect: options.onEffect,
+      ...(options.onRefusal === undefined ? {} : { onRefusal: options.onRefusal }),
       onBoot: (id, first) => this.life.booted(id, first),
       onChange: (id) => {
         this.life.wake(id);

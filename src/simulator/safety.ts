@@ -1,0 +1,180 @@
+import type { Violation } from './invariants.ts';
+
+/**
+ * Cases of docs/decisions/simulator.md's table that can be stated as invariants, each as a pure function over plain facts and named after its
+ * number there. Spans are in ms.
+ */
+
+/** A rung's work, or the deletion of a slot that nobody wants, begins. */
+export interface WorkBegins {
+  readonly slot: string;
+  /** `restartingKubelet`, `rebooting`, `resetting`, `replacing` or `retiring`. */
+  readonly work: string;
+  /** How long repairs of it have been paused, as the supervisor knows durably or was told; null: they are not. */
+  readonly pausedForMs: number | null;
+  /** How long the cloud has refused work on the instance; null: it doesn't. */
+  readonly lockedForMs: number | null;
+  /** How long the cluster has been seen without a break; null: it isn't. */
+  readonly sightedForMs: number | null;
+  /** How long a node must have been NotReady in our sight. */
+  readonly suspectMs: number;
+  /** The worst storm that the node is in, and for how long. */
+  readonly storm: { readonly state: 'calm' | 'holding' | 'confirming'; readonly forMs: number };
+  /** The node is well, and only said to be NotReady, for so long; null: it isn't. */
+  readonly liedAboutForMs: number | null;
+  /** Since wdrip's own work last booted this very instance, which has run since and was never Ready; null: that is not so. */
+  readonly bootedMsAgo: number | null;
+  /** How long such an instance is to be given at least. */
+  readonly bootWaitMs: number;
+}
+
+/** A pause, or a fact of the cluster, has reached every decision after this long: one look, one commit. */
+const newsTakeMs = 1_000;
+/** The same of a fact of the cloud: its list is asked for every 10 s, may be late by as much, and too old after 50 s. */
+const cloudNewsTakeMs = 120_000;
+/** Timers fire late by no more than this. */
+const lateMs = 3_000;
+/** A clock that drifts, and timers that are rounded, take this share of a wait at most. */
+const shareOfWait = 0.98;
+
+function broken(invariant: Violation['invariant'], slot: string, what: string): readonly Violation[] {
+  return [{ invariant, what, concerns: [slot] }];
+}
+
+/** Safety 26. A pause holds at the next step. */
+export function pausesHold({ slot, work, pausedForMs }: WorkBegins): readonly Violation[] {
+  return pausedForMs === null || pausedForMs <= newsTakeMs
+    ? []
+    : broken('safety 26', slot, `${work} of ${slot} began ${pausedForMs} ms after repairs were paused`);
+}
+
+/** No rung can help an instance that the cloud has locked: it is held. */
+export function locksHold({ slot, work, lockedForMs }: WorkBegins): readonly Violation[] {
+  return lockedForMs === null || lockedForMs <= cloudNewsTakeMs
+    ? []
+    : broken('locked', slot, `${work} of ${slot} began ${lockedForMs} ms after the cloud had locked it`);
+}
+
+/** Safety 11, 14 and 16. Nothing is decided on what was seen before sight was lost, or the supervisor started: the suspicion starts anew. */
+export function decidedInSight({ slot, work, sightedForMs, suspectMs }: WorkBegins): readonly Violation[] {
+  if (work === 'retiring' || (sightedForMs !== null && sightedForMs >= suspectMs * shareOfWait)) return [];
+  const seen = sightedForMs === null ? 'without sight' : `after ${sightedForMs} ms of sight`;
+  return broken('safety 14', slot, `${work} of ${slot} began ${seen}`);
+}
+
+/** Safety 7. While many fail at once nothing is taken away from one that is well: a storm holds, and then asks for a second signal. */
+export function stormsHold({ slot, work, storm, liedAboutForMs }: WorkBegins): readonly Violation[] {
+  if (work === 'restartingKubelet' || storm.forMs <= newsTakeMs) return [];
+  if (storm.state === 'holding')
+    return broken('safety 7', slot, `${work} of ${slot} began ${storm.forMs} ms into a storm that is held`);
+  // A second signal is good for half a minute.
+  return storm.state === 'confirming' && liedAboutForMs !== null && liedAboutForMs > 2 * 30_000
+    ? broken('safety 7', slot, `${work} of ${slot} began in a storm, and it was well`)
+    : [];
+}
+
+/** Safety 9. An instance that has just been made or booted is given its time to join. */
+export function joinsInPeace({ slot, work, bootedMsAgo, bootWaitMs }: WorkBegins): readonly Violation[] {
+  return bootedMsAgo === null || bootedMsAgo >= bootWaitMs * shareOfWait
+    ? []
+    : broken('safety 9', slot, `${work} of ${slot} began ${bootedMsAgo} ms after it was booted`);
+}
+
+/** Safety 24. A permit is held by nobody who is not under repair. */
+export function permitsReturn(node: {
+  readonly slot: string;
+  readonly state: string;
+  readonly permit: string | null;
+}): readonly Violation[] {
+  const rests = ['unknown', 'healthy', 'settling', 'throttled', 'held', 'retired'].includes(node.state);
+  return rests && node.permit !== null
+    ? broken('safety 24', node.slot, `${node.slot} is ${node.state} and holds a permit`)
+    : [];
+}
+
+/** Safety 27. A drain ends by its deadline. `overMs`: how long that has been over while the supervisor was there. */
+export function drainsEnd(drain: { readonly slot: string; readonly overMs: number }): readonly Violation[] {
+  return drain.overMs > lateMs
+    ? broken(
+        'safety 27',
+        drain.slot,
+        `the drain of ${drain.slot} lasts ${drain.overMs} ms beyond its deadline`,
+      )
+    : [];
+}
+
+/** Safety 28 and 29. Pods are released, and a Node object deleted, only when nothing on the instance can write any more. */
+export function fencedFirst(release: {
+  readonly node: string;
+  readonly act: string;
+  /** Null: there is no such instance. */
+  readonly status: string | null;
+}): readonly Violation[] {
+  const { node, act, status } = release;
+  return status === null || status === 'Stopped'
+    ? []
+    : broken('safety 29', node, `${act} of ${node} while its instance was ${status}`);
+}
+
+/** Safety 13. Nothing holds back the recovery of a node that is Ready. `readyForMs`: as the supervisor was told, by heartbeats too. */
+export function recoveryIsFree(node: {
+  readonly slot: string;
+  readonly state: string;
+  readonly readyForMs: number | null;
+}): readonly Violation[] {
+  const { slot, state, readyForMs } = node;
+  const waits = /^(suspect|blind|joining|throttled|held|awaitingCloud\b|repairing\.(?!\w+\.acting))/.test(
+    state,
+  );
+  return waits && readyForMs !== null && readyForMs > recoveryTakesMs
+    ? broken('safety 13', slot, `${slot} is ${state} though it has been seen Ready for ${readyForMs} ms`)
+    : [];
+}
+
+/** Ready reaches a node's actor within this: the next heartbeat after the rung's work, or the next look at everybody. */
+const recoveryTakesMs = 45_000;
+
+/** Safety 34. Whoever looks at a node under repair can see that. */
+export function isMarked(deed: {
+  readonly call: string;
+  readonly slot: string;
+  /** Null: the mark can't be expected, since the Node object is not there, or the API was disturbed. */
+  readonly annotation: string | undefined | null;
+}): readonly Violation[] {
+  return deed.annotation === undefined
+    ? broken('safety 34', deed.slot, `${deed.call} of ${deed.slot}, and nothing on its Node says so`)
+    : [];
+}
+
+/** Safety 1 and 25. No endless deletions: `inHour` are wdrip's own of one slot that is wanted, in an hour. */
+export function deletesWithMeasure(slot: string, inHour: number): readonly Violation[] {
+  return inHour > mostDeletionsInHour
+    ? broken('safety 1', slot, `${slot} was deleted ${inHour} times within an hour`)
+    : [];
+}
+
+/** A climb that ends in a replacement takes at least half an hour with its waits, and the first may come at once. */
+const mostDeletionsInHour = 3;
+
+/** Safety 5. No doubled creation: an instance is made for a slot that has none. `others`: those of the slot that are there. */
+export function createsOne(slot: string, others: readonly string[]): readonly Violation[] {
+  return others.length > 0
+    ? broken('safety 5', slot, `an instance was made for ${slot}, which has ${others.join(' and ')}`)
+    : [];
+}
+
+/** Safety 32. A zone without stock is not asked again and again. `refusals`: of one attempt by one zone. */
+export function asksElsewhere(attempt: string, zone: string, refusals: number): readonly Violation[] {
+  return refusals > mostRefusals
+    ? [
+        {
+          invariant: 'safety 32',
+          what: `${zone}, which has no stock, was asked ${refusals} times by ${attempt}`,
+          concerns: [],
+        },
+      ]
+    : [];
+}
+
+/** Once, and again after a crash that falls between the answer and its record. */
+const mostRefusals = 3;
