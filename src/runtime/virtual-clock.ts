@@ -17,40 +17,65 @@ export interface VirtualClock extends Clock {
 
 interface Timer {
   due: number;
-  readonly fire: () => void;
+  readonly order: number;
+  /** Null once it was called off: it is left where it is, and passed over. */
+  fire: (() => void) | null;
 }
+
+/** Below this many timers, called-off ones are not worth clearing away. */
+const clearFrom = 256;
 
 /** Deterministic: timers fire in the order of their times, and those of one time in the order in which they were armed. */
 export function createVirtualClock(startMs = 0): VirtualClock {
   let now = startMs;
-  // Sorted by time. There are few: the runtime has one timer for all its deadlines.
-  const timers: Timer[] = [];
+  let order = 0;
+  let timers: Timer[] = [];
+  let calledOff = 0;
+
+  /** The next timer that was not called off. */
+  function next(): Timer | undefined {
+    for (let first = timers[0]; first !== undefined; first = timers[0]) {
+      if (first.fire !== null) return first;
+      takeFirst(timers);
+      calledOff -= 1;
+    }
+    return undefined;
+  }
 
   function step(): boolean {
-    const timer = timers.shift();
-    if (!timer) return false;
+    const timer = next();
+    if (timer === undefined) return false;
+    takeFirst(timers);
     now = Math.max(now, timer.due);
-    timer.fire();
+    const { fire } = timer;
+    timer.fire = null;
+    fire?.();
     return true;
+  }
+
+  function callOff(timer: Timer): void {
+    if (timer.fire === null) return;
+    timer.fire = null;
+    calledOff += 1;
+    if (calledOff < clearFrom || 2 * calledOff < timers.length) return;
+    // A sorted list is a heap.
+    timers = timers.filter(({ fire }) => fire !== null).sort((a, b) => (isBefore(a, b) ? -1 : 1));
+    calledOff = 0;
   }
 
   return {
     now: () => now,
     after(ms, fire) {
-      const timer = { due: now + Math.max(0, ms), fire };
-      const at = timers.findLastIndex((other) => other.due <= timer.due) + 1;
-      timers.splice(at, 0, timer);
-      return () => {
-        const index = timers.indexOf(timer);
-        if (index >= 0) timers.splice(index, 1);
-      };
+      const timer: Timer = { due: now + Math.max(0, ms), order: order++, fire };
+      put(timers, timer);
+      return () => callOff(timer);
     },
-    next: () => timers[0]?.due,
+    next: () => next()?.due,
     step,
     async advance(ms, settle = microtasksDone) {
       const until = now + ms;
       await settle();
-      for (let next = timers[0]; next && next.due <= until; next = timers[0]) {
+      for (let timer = next(); timer && timer.due <= until; timer = next()) {
         step();
         await settle();
       }
@@ -61,4 +86,41 @@ export function createVirtualClock(startMs = 0): VirtualClock {
       for (const timer of timers) timer.due += ms;
     },
   };
+}
+
+function isBefore(a: Timer, b: Timer): boolean {
+  return a.due < b.due || (a.due === b.due && a.order < b.order);
+}
+
+/** Into a binary heap with the earliest on top. */
+function put(heap: Timer[], timer: Timer): void {
+  let at = heap.push(timer) - 1;
+  while (at > 0) {
+    const up = (at - 1) >> 1;
+    const parent = heap[up];
+    if (parent === undefined || isBefore(parent, timer)) break;
+    heap[at] = parent;
+    at = up;
+  }
+  heap[at] = timer;
+}
+
+function takeFirst(heap: Timer[]): void {
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return;
+  let at = 0;
+  for (;;) {
+    let down = 2 * at + 1;
+    let child = heap[down];
+    if (child === undefined) break;
+    const right = heap[down + 1];
+    if (right !== undefined && isBefore(right, child)) {
+      child = right;
+      down += 1;
+    }
+    if (isBefore(last, child)) break;
+    heap[at] = child;
+    at = down;
+  }
+  heap[at] = last;
 }
