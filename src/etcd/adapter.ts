@@ -143,7 +143,7 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
     },
     async hash(endpoint, revision, asking) {
       const answer = await ask(endpoint, 'a hash of all keys', deadlines.hash, asking, (client, call) =>
-        client.maintenance.hashKV({ revision: revision ?? 0 }, call),
+        client.hashKeys({ revision: revision ?? 0 }, call),
       );
       return {
         hash: Number(answer.hash),
@@ -185,10 +185,10 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
     },
     async compact(endpoints, revision, asking) {
       await change(endpoints, `a compaction at ${revision}`, asking, (client, call) =>
-        client.kv.compact({ revision }, call),
+        client.kv.compact({ revision, physical: true }, call),
       );
     },
-    watch: (endpoint, watching) => watchAll(connections, clock, endpoint, watching),
+    watch: (endpoint, watching) => watchAll({ connections, clock, status }, endpoint, watching),
     apply: (endpoints, revisions, applying) => applyChanges(connections, endpoints, revisions, applying),
     close: () => connections.close(),
   };

@@ -1,5 +1,5 @@
 import { noop } from 'cockatiel';
-import { Etcd3 } from 'etcd3';
+import { Etcd3, type IHashKVRequest, type IHashKVResponse } from 'etcd3';
 import { Failure } from '../failure.ts';
 import { type Clock, wallTime } from '../runtime/clock.ts';
 import { failureOf } from './failures.ts';
@@ -18,6 +18,14 @@ export interface CallOptions {
   readonly deadline: number;
 }
 
+/** etcd3's client of one member, with what it gets wrong put right. */
+export class MemberClient extends Etcd3 {
+  /** etcd3's own `hashKV` asks for a method by a name that its own protocol definition does not have. */
+  hashKeys(request: IHashKVRequest, options: CallOptions): Promise<IHashKVResponse> {
+    return this.pool.exec('Maintenance', 'hashKv', request, options);
+  }
+}
+
 /**
  * One client for each endpoint, since who is asked is the caller's choice. etcd3's own retries, circuit breakers and choice among
  * hosts are off: each hides what happened.
@@ -26,7 +34,7 @@ export class Connections {
   readonly #tls: TlsMaterial | null;
   readonly #clock: Clock;
   /** In the order of their last use. */
-  readonly #clients = new Map<Endpoint, Etcd3>();
+  readonly #clients = new Map<Endpoint, MemberClient>();
   #closed = false;
 
   constructor(tls: TlsMaterial | null, clock: Clock) {
@@ -35,7 +43,7 @@ export class Connections {
   }
 
   /** The client of this endpoint. It is closed by `close`, or when too many others have been used since. */
-  client(endpoint: Endpoint): Etcd3 {
+  client(endpoint: Endpoint): MemberClient {
     if (this.#closed)
       throw new Failure({
         kind: 'retryable',
@@ -59,7 +67,7 @@ export class Connections {
     what: string,
     defaultMs: number,
     asking: Asking | undefined,
-    run: (client: Etcd3, options: CallOptions) => Promise<T>,
+    run: (client: MemberClient, options: CallOptions) => Promise<T>,
   ): Promise<T> {
     const signal = asking?.signal;
     signal?.throwIfAborted();
@@ -100,9 +108,9 @@ export class Connections {
     this.#clients.clear();
   }
 
-  #open(endpoint: Endpoint): Etcd3 {
+  #open(endpoint: Endpoint): MemberClient {
     const tls = this.#tls;
-    return new Etcd3({
+    return new MemberClient({
       hosts: [endpoint],
       ...(tls === null
         ? {}
@@ -115,7 +123,8 @@ export class Connections {
           }),
       faultHandling: { host: () => noop, global: noop },
       grpcOptions: {
-        'grpc.enable_retries': 0,
+        // Without a policy of the server's only what never reached it is sent again: a stream that HTTP/2 refused.
+        'grpc.enable_retries': 1,
         'grpc.use_local_subchannel_pool': 1,
         'grpc.initial_reconnect_backoff_ms': reconnectMs.first,
         'grpc.max_reconnect_backoff_ms': reconnectMs.longest,

@@ -12,6 +12,8 @@ const known: readonly { readonly text: string; readonly kind: FailureData['kind'
     { text: 'can only promote a learner', kind: 'rejected', code: 'NotLearner' },
     { text: 'too many learner', kind: 'rejected', code: 'TooManyLearners' },
     { text: 'Peer URLs already exists', kind: 'rejected', code: 'PeerUrlTaken' },
+    // The id is made of the URLs and the second: the same was asked twice within one.
+    { text: 'member ID already exist', kind: 'rejected', code: 'PeerUrlTaken' },
     { text: 'etcdserver: not leader', kind: 'rejected', code: 'NotLeader' },
     { text: 'bad leader transferee', kind: 'rejected', code: 'BadTransferee' },
     { text: 'has been compacted', kind: 'rejected', code: 'Compacted' },
@@ -24,6 +26,7 @@ const known: readonly { readonly text: string; readonly kind: FailureData['kind'
     { text: 'permission denied', kind: 'rejected', code: 'Denied' },
     // The connection was never made, so nothing was asked.
     { text: 'No connection established', kind: 'retryable', code: 'Unreachable' },
+    { text: 'Stream refused by server', kind: 'retryable', code: 'Unreachable' },
     { text: 'Name resolution failed', kind: 'retryable', code: 'Unreachable' },
     { text: 'Waiting for LB pick', kind: 'retryable', code: 'Unreachable' },
     { text: 'client was already closed', kind: 'retryable', code: 'Unreachable' },

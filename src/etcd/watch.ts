@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Connections } from './connections.ts';
 import { failureOf } from './failures.ts';
 import { hexOf, numberOf } from './numbers.ts';
-import type { Change, Endpoint, RevisionChanges, WatchItem, Watching } from './port.ts';
+import type { Change, Endpoint, Etcd, RevisionChanges, WatchItem, Watching } from './port.ts';
 import { endCall, messagesOf } from './stream.ts';
 
 /** From the first key there can be, to the last: a range that begins and ends with a zero byte is everything. */
@@ -14,14 +14,20 @@ const unanswered = 2;
 
 /** The watch of the port, on one member. */
 export async function* watchAll(
-  connections: Connections,
-  clock: Clock,
+  {
+    connections,
+    clock,
+    status,
+  }: { readonly connections: Connections; readonly clock: Clock; readonly status: Etcd['status'] },
   endpoint: Endpoint,
   { fromRevision, progressMs, signal }: Watching,
 ): AsyncGenerator<WatchItem> {
   const what = `a watch from revision ${fromRevision}, asked of ${endpoint}`;
   if (signal.aborted) return;
   try {
+    // etcd tells no progress of a watch that begins in the future (storage/mvcc/watchable_store.go), so it begins now, and what is not
+    // wanted yet is left out.
+    const { revision } = await status(endpoint, { signal });
     const stream = await connections.client(endpoint).watchClient.watch();
     const write = (request: IWatchRequest) => stream.write(request);
     // A server that is busy can't split one revision's changes over messages without saying so (`fragment`).
@@ -29,7 +35,7 @@ export async function* watchAll(
       create_request: {
         key: everything,
         range_end: everything,
-        start_revision: fromRevision,
+        start_revision: Math.min(fromRevision, revision),
         fragment: true,
       },
     });
@@ -79,7 +85,7 @@ export async function* items(
   for await (const message of messages) {
     if (message.canceled) {
       const compactRevision = numberOf(message.compact_revision, 'the compacted revision');
-      if (compactRevision > 0) {
+      if (compactRevision > fromRevision) {
         yield { kind: 'compacted', compactRevision };
         return;
       }
@@ -99,7 +105,8 @@ export async function* items(
       }
       continue;
     }
-    const grouped = group(pending, message.events);
+    const wanted = message.events.filter(({ kv }) => Number(kv.mod_revision) >= fromRevision);
+    const grouped = group(pending, wanted);
     pending = message.fragment ? (grouped.pop() ?? null) : null;
     const last = grouped.at(-1);
     if (last === undefined) continue;
