@@ -101,6 +101,7 @@ export function startLife(options: {
     runtime,
     kubernetes,
     cloud,
+    etcd: null,
     clock,
     random,
     log: silentLog,

@@ -1,30 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import type { NodePolicyChanges } from '../../machines/policy.ts';
 import { Failure } from '../failure.ts';
 import { controlPlaneConfig, etcdConfig } from './control-plane-config.ts';
+import { durationMs, nodePolicy } from './policy-config.ts';
 
-const durationMs = z.number().int().positive();
 const percentage = z.string().regex(/^(100|[1-9]?\d)%$/, 'must be a percentage such as "10%"');
 const credentials = { accessKeyId: z.string().min(1), accessKeySecret: z.string().min(1) };
-
-/** What a pool may change of machines/policy.ts. */
-const nodePolicy = z.strictObject({
-  suspectMs: durationMs.exactOptional(),
-  joinMs: durationMs.exactOptional(),
-  kubeletWaitMs: durationMs.exactOptional(),
-  drainMs: durationMs.exactOptional(),
-  rebootWaitMs: durationMs.exactOptional(),
-  rebootTries: z.number().int().min(1).max(5).exactOptional(),
-  resetWaitMs: durationMs.exactOptional(),
-  replaceWaitMs: durationMs.exactOptional(),
-  actionMs: durationMs.exactOptional(),
-  cloudWaitMs: durationMs.exactOptional(),
-  throttleMs: durationMs.exactOptional(),
-  settleMs: durationMs.exactOptional(),
-  recoverRetryMs: durationMs.exactOptional(),
-}) satisfies z.ZodType<NodePolicyChanges>;
 
 const pool = z.strictObject({
   id: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/, 'must be a short DNS label'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nodePolicy, quorumPolicy } from './policy-config.ts';
 
 /** How wdrip logs in to etcd. The members' endpoints come from the cloud: every master's address. */
 export const etcdConfig = z.strictObject({
@@ -22,6 +23,9 @@ export const controlPlaneConfig = z.strictObject({
   systemDisk: z.strictObject({ sizeGiB: z.number().int().positive(), category: z.string() }),
   /** The balancer in front of the API servers. */
   loadBalancerId: z.string(),
+  /** Of the masters' own ladders, and of the quorum. */
+  policy: nodePolicy.default({}),
+  quorumPolicy: quorumPolicy.default({}),
 });
 
 export type EtcdConfig = Readonly<z.infer<typeof etcdConfig>>;

@@ -11,6 +11,7 @@ import { admitMember, type MemberRequest } from './member-admission.ts';
 import { quorumFacts, sameFacts } from './member-facts.ts';
 import type { CloudView } from './observation.ts';
 import { type QuorumView, type QuorumWatch, watchQuorum } from './quorum-watch.ts';
+import { sameSettings } from './reconcile.ts';
 
 /** The pool that masters belong to, and the names of their slots. */
 export const controlPlanePool = 'control-plane';
@@ -22,6 +23,7 @@ export interface ControlPlaneParts {
   readonly cluster: string;
   /** How many masters the cluster is to have. */
   readonly replicas: number;
+  readonly policy: QuorumContext['policy'];
   readonly etcd: Etcd;
   readonly runtime: Runtime;
   readonly clock: Clock;
@@ -96,6 +98,20 @@ export class ControlPlane {
       );
   }
 
+  /** Instances that members are of, also such as no master has any more: whether they are gone is asked of the cloud. */
+  instances(): readonly string[] {
+    return (this.view()?.members ?? this.context()?.members ?? []).flatMap(
+      ({ instanceId }) => instanceId ?? [],
+    );
+  }
+
+  /** The slot is not wanted, and etcd has no member of it any more: its body may go. */
+  hasLeft(slot: string): boolean {
+    const view = this.#fresh();
+    if (view === null || !view.held || this.slots().includes(slot)) return false;
+    return !view.members.some((member) => member.slot === slot && member.memberId !== null);
+  }
+
   /** The quorum's actor, as its newest durable record says; null before it was spawned. */
   context(): QuorumContext | null {
     const record = this.#parts.runtime.record(actorIds.quorum);
@@ -150,7 +166,7 @@ export class ControlPlane {
 
   /** Level-triggered: what the actor does not know yet is told, at every look again until it does. */
   #tell({ at, held, members }: QuorumView): void {
-    const { runtime, replicas, cluster } = this.#parts;
+    const { runtime, replicas, cluster, policy } = this.#parts;
     const context = this.context();
     if (context === null) {
       // An actor is made once etcd was seen: a supervisor that has never seen a quorum must not think that one was lost.
@@ -159,12 +175,14 @@ export class ControlPlane {
           type: 'QUORUM_FOUND',
           at,
           id: actorIds.quorum,
-          input: { cluster, size: replicas, policy: {} },
+          input: { cluster, size: replicas, policy: { ...policy } },
         });
       return;
     }
     if (context.size !== replicas)
       runtime.send(actorIds.quorum, { type: 'SIZE_CHANGED', at, size: replicas });
+    if (!sameSettings(context.policy, policy))
+      runtime.send(actorIds.quorum, { type: 'POLICY_CHANGED', at, policy: { ...policy } });
     if (this.#parts.paused() !== context.paused)
       runtime.send(actorIds.quorum, { type: context.paused ? 'REPAIRS_RESUMED' : 'REPAIRS_PAUSED', at });
     if (context.held !== held || !sameFacts(context.members, members))

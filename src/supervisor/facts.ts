@@ -1,7 +1,7 @@
 import { policyValue } from '../../machines/policy.ts';
 import type { Pauses } from '../../machines/supervisor.ts';
 import { cloudTags, type Instance } from '../cloud/port.ts';
-import type { AdmissionFacts, AdmissionRequest } from './admission.ts';
+import type { AdmissionFacts, AdmissionRequest, QuorumFacts } from './admission.ts';
 import { maxUnavailable, type PoolConfig } from './config.ts';
 import type { Fleet, NodeActor } from './fleet.ts';
 import type { Observation } from './observation.ts';
@@ -24,6 +24,10 @@ export interface Knowledge {
   seen(actor: NodeActor): Observation | null;
   storm(actor: NodeActor): Storming;
   confirmed(actor: NodeActor): 'yes' | 'no' | 'asking';
+  /** Of a master's slot; null while no quorum was seen lately. */
+  quorum(slot: string): QuorumFacts | null;
+  /** The quorum's own actor is changing the membership. */
+  readonly quorumHoldsPermit: boolean;
 }
 
 /** The facts of one request, from all that is known. Pure but for `confirmed`, which may ask the instance's agent. */
@@ -50,8 +54,10 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
     holdsPermit: context.permit !== null,
     poolPermits: others.filter((other) => other.context.pool === request.pool).length,
     poolLimit: pool === undefined ? 1 : maxUnavailable(pool),
-    quorum: null,
-    controlPlanePermits: others.filter((other) => other.context.role === 'controlPlane').length,
+    quorum: known.quorum(request.slot),
+    controlPlanePermits:
+      others.filter((other) => other.context.role === 'controlPlane').length +
+      (known.quorumHoldsPermit ? 1 : 0),
   };
 }
 

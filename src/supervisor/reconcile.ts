@@ -16,11 +16,17 @@ export interface Look {
 }
 
 /**
+ * How late a list of the cloud may be, in ms: eventual consistency takes seconds. A rung that stops the instance and starts it again is over
+ * before a list that still says `stopped`, which would send the next rung after it (safety 23).
+ */
+const listLagMs = 15_000;
+
+/**
  * The events that bring an actor's memory up to what is known. Level-triggered: it compares, and never counts on an earlier event having
  * arrived. While blind only what needs no sight is told.
  */
 export function news(actor: NodeActor, look: Look): readonly NodeEvent[] {
-  const { context, state } = actor;
+  const { context, state, record } = actor;
   const at = look.now;
   if (state === 'retired') return [];
   const events: NodeEvent[] = [];
@@ -39,7 +45,11 @@ export function news(actor: NodeActor, look: Look): readonly NodeEvent[] {
   if (context.blind) events.push({ type: 'SIGHT_RETURNED', at });
   if (look.seen !== null) {
     const kind = state === 'unknown' || state === 'joining' ? state : 'other';
-    events.push(...differences(context, kind, look.seen, at));
+    const isTooEarly =
+      state.endsWith('awaitingReady') && look.seen.instanceAskedAt < record.since + listLagMs;
+    for (const event of differences(context, kind, look.seen, at))
+      if (!(isTooEarly && event.type === 'INSTANCE_CHANGED' && event.instance === 'stopped'))
+        events.push(event);
   }
   return events;
 }
@@ -52,7 +62,8 @@ export function tellNode(runtime: Runtime, actor: NodeActor, look: Look): boolea
   return taken;
 }
 
-function sameSettings(a: NodePolicyChanges, b: NodePolicyChanges): boolean {
+/** Whether two sets of changes of a policy say the same. */
+export function sameSettings(a: object, b: object): boolean {
   if (a === b) return true;
   for (const key in a) if (Reflect.get(a, key) !== Reflect.get(b, key)) return false;
   for (const key in b) if (Reflect.get(a, key) !== Reflect.get(b, key)) return false;

@@ -2,6 +2,7 @@ import type { NodeInput } from '../../machines/node.ts';
 import type { PauseScope, Pauses, SupervisorContext } from '../../machines/supervisor.ts';
 import type { Cloud, Instance } from '../cloud/port.ts';
 import { cloudTags, nodeNameOf } from '../cloud/port.ts';
+import type { Etcd } from '../etcd/port.ts';
 import { Failure } from '../failure.ts';
 import type { Kubernetes, KubernetesView, NodeFacts, TouchedNodes } from '../kubernetes/port.ts';
 import type { Log } from '../log.ts';
@@ -12,10 +13,11 @@ import type { Runtime, Transition } from '../runtime/types.ts';
 import { type AdmissionRequest, admit, type Decision } from './admission.ts';
 import { type CloudWatch, type TouchedInstances, watchCloud } from './cloud-watch.ts';
 import type { PoolConfig, SupervisorConfig } from './config.ts';
+import { ControlPlane, controlPlanePool } from './control-plane.ts';
 import { type AdmissionDesk, createDesk } from './desk.ts';
 import { factsFor, type Knowledge } from './facts.ts';
 import { actorIds, Fleet, type NodeActor, scopesOf } from './fleet.ts';
-import { NodeIndex, type Observation, observe } from './observation.ts';
+import { NodeIndex, nothingSeenOfCloud, type Observation, observe } from './observation.ts';
 import { tellNode } from './reconcile.ts';
 import { createSecondSignal, type SecondSignal } from './second-signal.ts';
 import { stormInput, tellStorms, worstStorm } from './storms.ts';
@@ -25,6 +27,8 @@ export interface SupervisorParts {
   readonly runtime: Runtime;
   readonly kubernetes: Kubernetes;
   readonly cloud: Cloud;
+  /** Null: wdrip was given no way to reach it, and looks after workers only. */
+  readonly etcd: Etcd | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -49,9 +53,18 @@ const wholeLooksInSilence = 4;
 export class Supervisor {
   readonly fleet = new Fleet();
   readonly desk: AdmissionDesk;
+  /** Null without an etcd, or without masters to be looked after. */
+  readonly controlPlane: ControlPlane | null;
   readonly #parts: SupervisorParts;
   readonly #pools: ReadonlyMap<string, PoolConfig>;
   readonly #signal: SecondSignal;
+  /** Made once: admission asks again and again. */
+  readonly #senses: Pick<Knowledge, 'seen' | 'storm' | 'confirmed' | 'quorum'> = {
+    seen: (actor) => this.seen(actor),
+    storm: (actor) => worstStorm(this.#parts.runtime, actor.context),
+    confirmed: (actor) => this.#signal.confirmed(actor),
+    quorum: (slot) => this.controlPlane?.factsOf(slot) ?? null,
+  };
   #cloud: CloudWatch | null = null;
   #watch: { stop(): Promise<void> } | null = null;
   #view: KubernetesView = { nodes: new Map(), heartbeatAt: () => undefined };
@@ -85,6 +98,7 @@ export class Supervisor {
     );
     this.desk = createDesk({ clock: parts.clock, log: parts.log, decide: (request) => this.decide(request) });
     this.#signal = createSecondSignal({ ...parts, changed: () => this.desk.review() });
+    this.controlPlane = this.#createControlPlane();
   }
 
   /** Starts watching. The runtime must have been started. */
@@ -101,7 +115,10 @@ export class Supervisor {
       clock,
       log,
       cluster: config.cluster,
-      known: () => this.fleet.all().flatMap(({ context }) => context.instanceId ?? []),
+      known: () => [
+        ...this.fleet.all().flatMap(({ context }) => context.instanceId ?? []),
+        ...(this.controlPlane?.instances() ?? []),
+      ],
       troubled: () => [...this.fleet.busy().values()].flatMap(({ context }) => context.instanceId ?? []),
       intervalMs: () =>
         this.fleet.urgent().size > 0 ? config.supervisor.cloudPollBusyMs : config.supervisor.cloudPollMs,
@@ -111,6 +128,33 @@ export class Supervisor {
       changed: (view, touched) => this.#onNodes(view, touched),
       sight: (state, why) => this.#onSight(state, why),
     });
+    this.controlPlane?.start();
+  }
+
+  #createControlPlane(): ControlPlane | null {
+    const { etcd, config, runtime, clock, log } = this.#parts;
+    if (etcd === null || config.controlPlane === undefined) return null;
+    return new ControlPlane({
+      cluster: config.cluster,
+      replicas: config.controlPlane.replicas,
+      policy: config.controlPlane.quorumPolicy,
+      etcd,
+      runtime,
+      clock,
+      log,
+      pollMs: config.supervisor.cloudPollMs,
+      busyPollMs: config.supervisor.cloudPollBusyMs,
+      cloud: () => this.#cloud?.view() ?? nothingSeenOfCloud,
+      paused: () => this.pauses().cluster,
+      mastersUnderRepair: () => this.mastersUnderRepair(),
+      changed: () => this.desk.review(),
+    });
+  }
+
+  /** Slots of masters whose own ladder holds a permit, or was granted one. */
+  mastersUnderRepair(): readonly string[] {
+    const slots = new Set([...this.fleet.permits().keys(), ...this.desk.grantedSlots()]);
+    return [...slots].filter((slot) => this.fleet.get(slot)?.context.role === 'controlPlane');
   }
 
   async stop(): Promise<void> {
@@ -120,7 +164,7 @@ export class Supervisor {
     this.#cancelWhole?.();
     this.desk.stop();
     this.#signal.stop();
-    await Promise.all([this.#watch?.stop(), this.#cloud?.stop()]);
+    await Promise.all([this.#watch?.stop(), this.#cloud?.stop(), this.controlPlane?.stop()]);
   }
 
   pauses(): Pauses {
@@ -207,7 +251,7 @@ export class Supervisor {
   }
 
   #knowledge(): Knowledge {
-    const { runtime, clock, config } = this.#parts;
+    const { clock, config } = this.#parts;
     return {
       now: clock.now(),
       cluster: config.cluster,
@@ -218,9 +262,8 @@ export class Supervisor {
       cloudUnseen: this.#cloud === null ? 'not asked yet' : this.#cloud.unseenBecause(),
       instances: this.#cloud?.view().instances ?? new Map<string, Instance>(),
       granted: this.desk.grantedSlots(),
-      seen: (actor) => this.seen(actor),
-      storm: (actor) => worstStorm(runtime, actor.context),
-      confirmed: (actor) => this.#signal.confirmed(actor),
+      ...this.#senses,
+      quorumHoldsPermit: this.controlPlane?.holdsPermit() ?? false,
     };
   }
 
@@ -313,7 +356,10 @@ export class Supervisor {
   #tell(actor: NodeActor, now: number, sighted: boolean, pauses: Pauses): void {
     const { context } = actor;
     const seen = this.seen(actor);
-    const policy = this.#pools.get(context.pool)?.policy ?? noChanges;
+    const policy =
+      (context.role === 'worker'
+        ? this.#pools.get(context.pool)?.policy
+        : this.#parts.config.controlPlane?.policy) ?? noChanges;
     const taken = tellNode(this.#parts.runtime, actor, { now, sighted, seen, pauses, policy });
     // Heartbeats are not told: whoever is Ready as soon as one comes must be looked at.
     const awaitsHeartbeat = !context.ready && seen?.node?.ready === 'True';
@@ -355,6 +401,7 @@ export class Supervisor {
         this.#foundSlot(at, slot, pool.id, 'worker', slots.get(slot)?.[0], pool.zones[0] ?? '', pool.policy);
       }
     }
+    if (touched === 'all') this.#findMasters(at, slots);
     for (const slot of touched === 'all' ? slots.keys() : touched) {
       const first = slots.get(slot)?.[0];
       if (first?.tags[cloudTags.role] === 'controlPlane')
@@ -369,6 +416,24 @@ export class Supervisor {
       if (actor !== undefined) this.#tellWhetherWanted(at, actor);
   }
 
+  #findMasters(at: number, slots: ReadonlyMap<string, readonly Instance[]>): void {
+    const { controlPlane } = this.#parts.config;
+    for (const [index, slot] of (this.controlPlane?.slots() ?? []).entries()) {
+      if (this.fleet.get(slot) !== undefined || controlPlane === undefined) continue;
+      this.#missing = true;
+      const zone = controlPlane.zones[index % controlPlane.zones.length] ?? '';
+      this.#foundSlot(
+        at,
+        slot,
+        controlPlanePool,
+        'controlPlane',
+        slots.get(slot)?.[0],
+        zone,
+        controlPlane.policy,
+      );
+    }
+  }
+
   /** A slot of the pool that is beyond the number that is wanted. Those of pools that we don't know are none of our business. */
   #isLeftOver(slot: string, pool: string): boolean {
     return (
@@ -379,7 +444,7 @@ export class Supervisor {
   /** A pool that is scaled down retires its last slots, and wants them back if it is scaled up in time. */
   #tellWhetherWanted(at: number, { context, state, record }: NodeActor): void {
     const { slot, pool, role } = context;
-    if (role !== 'worker' || !this.#pools.has(pool)) return;
+    if (role === 'worker' ? !this.#pools.has(pool) : this.controlPlane === null) return;
     const { runtime, log } = this.#parts;
     if (state === 'retired') {
       this.fleet.remove(slot);
@@ -387,7 +452,7 @@ export class Supervisor {
         log.warn('the actor of a retired slot could not be removed', { slot, error });
       });
       this.#touch('all');
-    } else if (this.#isLeftOver(slot, pool)) {
+    } else if (role === 'worker' ? this.#isLeftOver(slot, pool) : this.controlPlane?.hasLeft(slot)) {
       if (!state.startsWith('retiring')) runtime.send(record.id, { type: 'SLOT_RETIRED', at });
     } else if (/^retiring\.(admitting|draining|confirming)$/.test(state))
       runtime.send(record.id, { type: 'SLOT_WANTED', at });

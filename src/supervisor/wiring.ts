@@ -85,6 +85,7 @@ export async function startSupervisor(options: {
     runtime,
     kubernetes,
     cloud,
+    etcd: null,
     clock,
     random,
     log,

@@ -106,6 +106,7 @@ export class TestCluster {
       runtime,
       kubernetes: this.#kubernetes(),
       cloud: this.cloud,
+      etcd: null,
       clock: this.clock,
       random: seededRandom(1),
       log: silentLog,
