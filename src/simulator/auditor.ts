@@ -172,10 +172,9 @@ export class Auditor {
       ...(annotated === undefined ? [] : [life.clock.now() - annotated]),
     ];
     const machine = world.cloud.machines.get(instanceId ?? '');
-    const lied =
-      machine !== undefined && world.life.isUp(machine)
-        ? world.life.liedSince.get(instanceId ?? '')
-        : undefined;
+    // An agent that is dead is a second signal.
+    const isWell = machine?.agentAlive === true && world.life.isUp(machine);
+    const lied = isWell ? world.life.liedSince.get(instanceId ?? '') : undefined;
     return {
       slot,
       work,

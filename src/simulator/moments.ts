@@ -37,7 +37,7 @@ export function momentOf(
 }
 
 /** By pool: how many of its nodes may be away. */
-export function budgetsOf(config: SupervisorConfig): Moment['budgets'] {
+export function budgetsOf(config: SupervisorConfig): Map<string, number> {
   return new Map(config.pools.map((pool) => [pool.id, maxUnavailable(pool)]));
 }
 

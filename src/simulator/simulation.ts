@@ -98,6 +98,8 @@ class Simulation {
   /** Node uids that a person has cordoned. */
   readonly #personCordons = new Map<string, string>();
   readonly #striker: Striker;
+  /** By pool: the permits that may be out. */
+  #allowed: ReadonlyMap<string, number> = new Map();
   /** Slots of which something has changed since the invariants were last looked at. */
   readonly #touched = new Set<string>();
   /** Something has changed since it was last asked whether all is healed. */
@@ -400,7 +402,7 @@ class Simulation {
     const moment = momentOf(
       this.#life,
       this.#world.api,
-      budgetsOf(this.#config),
+      this.#budgets(),
       this.#personCordons,
       this.#touched,
       this.#clock.now(),
@@ -417,6 +419,16 @@ class Simulation {
     if (first === undefined || this.#violation !== null) return;
     this.#violation = first;
     this.#note(`VIOLATION of invariant ${first.invariant}: ${first.what}`);
+  }
+
+  /** A pool that was scaled down has a smaller budget, and those who hold permits of the larger one keep them. */
+  #budgets(): ReadonlyMap<string, number> {
+    const wanted = budgetsOf(this.#config);
+    const held = this.#life?.supervisor.fleet.permits().size ?? 0;
+    if (held > 0)
+      for (const [pool, limit] of wanted) wanted.set(pool, Math.max(limit, this.#allowed.get(pool) ?? 0));
+    this.#allowed = wanted;
+    return wanted;
   }
 
   /** The slots that people want now. */

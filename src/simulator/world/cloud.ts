@@ -385,6 +385,7 @@ export class SimulatedCloud implements Cloud {
     this.#later(machine, takes.deleting, () => {
       const now = this.#options.clock.now();
       this.machines.delete(machine.instance.id);
+      this.lockedSince.delete(machine.instance.id);
       this.#options.onChange?.(machine.instance.id);
       this.#lingering = this.#lingering.filter(({ until }) => until > now - longestLagMs);
       this.#lingering.push({ instance: machine.instance, bornAt: machine.bornAt, until: now });
