@@ -137,6 +137,7 @@ function readyUnit(): NodeFile {
   return unitFile({
     name: 'kube-apiserver-ready',
     description: 'Port that is open while the API server is ready',
+    wants: ['kube-apiserver'],
     command: [
       'wdrip-node',
       'ready',
@@ -192,6 +193,8 @@ function apiserverUnit(settings: ControlPlaneSettings): NodeFile {
       }),
     ],
     restartSeconds: 1,
+    // It waits for up to a minute for clients that keep their connections open. It holds nothing that could be lost.
+    stopSeconds: 3,
   });
 }
 

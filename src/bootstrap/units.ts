@@ -10,6 +10,8 @@ export interface UnitSpec {
   readonly command: readonly string[];
   /** From the end of the process to its next start, in s. */
   readonly restartSeconds: number;
+  /** How long it has to end before it is killed, in s; by default systemd's own 90. */
+  readonly stopSeconds?: number;
 }
 
 /** The unit files of a node. They start again for ever: giving up is the repair ladder's decision, and not systemd's. */
@@ -26,6 +28,7 @@ export function unitFile(unit: UnitSpec): NodeFile {
     `ExecStart=${[program, ...flags].join(' \\\n  ')}`,
     'Restart=always',
     `RestartSec=${unit.restartSeconds}`,
+    ...(unit.stopSeconds === undefined ? [] : [`TimeoutStopSec=${unit.stopSeconds}`]),
     '',
     '[Install]',
     'WantedBy=multi-user.target',
