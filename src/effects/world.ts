@@ -1,8 +1,16 @@
 import type { Rung } from '../../machines/node.ts';
-import type { Cloud, InstanceSpec } from '../cloud/port.ts';
+import type { Cloud, Instance, InstanceSpec } from '../cloud/port.ts';
 import type { Kubernetes, NodeFacts } from '../kubernetes/port.ts';
 import type { Log } from '../log.ts';
 import type { EffectContext } from '../runtime/types.ts';
+
+/** What a master's body needs besides: its member of etcd goes before its data does, and joins again with the new body (design.md section 4). */
+export interface MasterBodies {
+  /** Takes the instance's member out of etcd, and the instance from behind the balancer. Throws `QuorumAtRisk` if the quorum needs it. */
+  leave(instanceId: string, context: EffectContext): Promise<void>;
+  /** Lets the member join as a learner, which the quorum's actor promotes, and puts the instance behind the balancer. */
+  join(instance: Instance, context: EffectContext): Promise<void>;
+}
 
 /** What the effects act on and ask. Everything in it is a port or a question to the supervisor: no vendor, no global. */
 export interface World {
@@ -22,6 +30,8 @@ export interface World {
   }): readonly Omit<InstanceSpec, 'userData'>[];
   /** Fresh user data for the slot, with fresh material to join with behind it. Holds no secret. */
   prepareUserData(pool: string): Promise<string>;
+  /** Null: this supervisor has no way into etcd, and no master gets a permit to lose its data. */
+  readonly masters: MasterBodies | null;
   /** Waits for admission. Rejects when the signal is aborted. */
   requestPermit(
     request: {

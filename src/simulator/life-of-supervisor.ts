@@ -91,6 +91,7 @@ export function startLife(options: {
           [zone, ...zones.filter((each) => each !== zone)].map((each) => options.instanceSpec(slot, each)),
         prepareUserData: async () =>
           `#!/bin/sh\n# ${await kubernetes.createBootstrapToken({ ttlMs: 3_600_000, description: 'a new node' })}\n`,
+        masters: null,
         requestPermit: (request, context) => supervisor.desk.request(request, context),
       },
     }),

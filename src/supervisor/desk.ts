@@ -36,7 +36,7 @@ interface Pending<Request> {
 }
 
 /** Time alone can change a decision (sight grows old enough, a list too old): while somebody waits, look this often, in ms. */
-const reviewEveryMs = 500;
+const reviewEveryMs = 1_000;
 
 export function createDesk<Request extends { readonly slot: string; readonly rung: string }>(options: {
   readonly clock: Clock;

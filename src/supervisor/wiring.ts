@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createOssStore } from '../backup/objects/oss.ts';
 import { loadMaterial } from '../bootstrap/cluster-material.ts';
-import { ossObjectStore } from '../bootstrap/oss.ts';
 import { createAlibabaCloud } from '../cloud/alibaba.ts';
 import { loadPage } from '../dashboard/page-files.ts';
 import { serve } from '../dashboard/server.ts';
@@ -60,7 +60,13 @@ export async function startSupervisor(options: {
     log,
     limits: { staleMs: config.supervisor.staleMs },
   });
-  const objects = ossObjectStore(config.objects);
+  const objects = createOssStore({
+    ...config.objects,
+    credentials: async () => config.objects,
+    clock,
+    random,
+    log: (note) => log.warn('the object storage is asked again', { ...note }),
+  });
 
   const world = createWorld({
     config,
@@ -69,6 +75,7 @@ export async function startSupervisor(options: {
     cloud,
     kubernetes,
     log,
+    masters: null,
     supervisor: () => supervisor,
   });
   const runtime = createRuntime({

@@ -1,12 +1,15 @@
 import type { ClusterMaterial } from '../bootstrap/cluster-material.ts';
+import { controlPlaneUserData } from '../bootstrap/control-plane-user-data.ts';
 import type { ObjectStore } from '../bootstrap/object-store.ts';
 import { prepareWorkerUserData } from '../bootstrap/worker-user-data.ts';
 import { type Cloud, cloudTags } from '../cloud/port.ts';
-import type { World } from '../effects/world.ts';
+import type { MasterBodies, World } from '../effects/world.ts';
 import { Failure } from '../failure.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
 import type { Log } from '../log.ts';
-import type { PoolConfig, SupervisorConfig } from './config.ts';
+import type { SupervisorConfig } from './config.ts';
+import { controlPlanePool } from './control-plane.ts';
+import { listMasters } from './master-bodies.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** The world that the effects act on: the ports, and what the supervisor knows. `supervisor` is asked only while an effect runs. */
@@ -17,11 +20,12 @@ export function createWorld(parts: {
   readonly cloud: Cloud;
   readonly kubernetes: Kubernetes;
   readonly log: Log;
+  readonly masters: MasterBodies | null;
   readonly supervisor: () => Supervisor;
 }): World {
   const { config, material, objects, cloud, kubernetes, log, supervisor } = parts;
-  const poolOf = (id: string): PoolConfig => {
-    const pool = config.pools.find((each) => each.id === id);
+  const poolOf = (id: string) => {
+    const pool = id === controlPlanePool ? config.controlPlane : config.pools.find((each) => each.id === id);
     if (pool === undefined)
       throw new Failure({
         kind: 'rejected',
@@ -54,12 +58,20 @@ export function createWorld(parts: {
           [cloudTags.cluster]: config.cluster,
           [cloudTags.pool]: id,
           [cloudTags.slot]: slot,
-          [cloudTags.role]: 'worker',
+          [cloudTags.role]: id === controlPlanePool ? 'controlPlane' : 'worker',
         },
       }));
     },
-    prepareUserData: (pool) =>
-      prepareWorkerUserData({ material, pool: poolOf(pool).id, kubernetes, objects }),
+    async prepareUserData(pool) {
+      poolOf(pool);
+      if (pool !== controlPlanePool) return prepareWorkerUserData({ material, pool, kubernetes, objects });
+      const masters = await listMasters(cloud, config.cluster);
+      return controlPlaneUserData(
+        material,
+        masters.flatMap(({ ip }) => ip ?? []),
+      );
+    },
+    masters: parts.masters,
     requestPermit: (request, context) => supervisor().desk.request(request, context),
   };
 }

@@ -94,6 +94,7 @@ export function stage(
         tags: { 'wdrip.io/cluster': 'test' },
       })),
     prepareUserData: async () => `user data ${++births}`,
+    masters: null,
     requestPermit: async () => 'permit',
   };
   const effects = nodeEffects(world);

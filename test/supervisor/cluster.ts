@@ -285,6 +285,7 @@ export class TestCluster {
           tags: { 'wdrip.io/cluster': 'test', 'wdrip.io/slot': slot, 'wdrip.io/role': 'worker' },
         })),
       prepareUserData: async () => `user data ${++births}`,
+      masters: null,
       requestPermit: (request, context) => this.supervisor.desk.request(request, context),
     };
   }

@@ -4,7 +4,7 @@ import { Failure } from '../../failure.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/clock.ts';
 import type { EffectContext } from '../../runtime/types.ts';
-import type { World } from '../world.ts';
+import type { MasterBodies, World } from '../world.ts';
 
 /**
  * How soon the cloud is asked first how far it has come, how much longer each wait is than the one before, and the longest, in ms: what is
@@ -53,6 +53,17 @@ export function assertOurs(world: Pick<World, 'cluster'>, instance: Instance): v
       code: 'InstanceLocked',
       message: `instance ${instance.id} is locked (${lock}): the cloud refuses work on it until a person has cleared that`,
     });
+}
+
+/** Throws unless there is a way into etcd: a master's data must not go while its member is in the membership. */
+export function bodiesOf(world: Pick<World, 'masters'>): MasterBodies {
+  if (world.masters !== null) return world.masters;
+  throw new Failure({
+    kind: 'rejected',
+    code: 'NotConfigured',
+    message:
+      "a master's data is not touched without a way into etcd: add `etcd` and `controlPlane` to the configuration",
+  });
 }
 
 /** The instance, looked up now, and checked. Throws `notFound` if there is none. */

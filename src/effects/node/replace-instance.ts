@@ -4,7 +4,7 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { assertOurs, make, persist, poll } from './instance.ts';
+import { assertOurs, bodiesOf, make, persist, poll } from './instance.ts';
 
 /** What a creation was asked with: the same token must come with the same parameters, or the cloud refuses it. */
 interface Asked {
@@ -29,13 +29,18 @@ export function replaceInstance(world: World) {
       message: `wdrip replaces the instance ${input.instanceId ?? '(none)'} of ${input.slot}: ${input.because}`,
       rung: 'replacing',
     });
-    if (input.instanceId !== null) await removeInstance(world, input.instanceId, context);
+    const masters = input.role === 'controlPlane' ? bodiesOf(world) : null;
+    if (input.instanceId !== null) {
+      await masters?.leave(input.instanceId, context);
+      await removeInstance(world, input.instanceId, context);
+    }
     if (input.nodeName !== null) {
       await world.kubernetes.releasePods(input.nodeName);
       await world.kubernetes.deleteNode(input.nodeName);
     }
     const { id, at } = await create(world, input, context);
     const instance = await untilAddressed(world, id, context);
+    await masters?.join(instance, context);
     return { at, instanceId: id, nodeName: nodeNameOf(instance) };
   };
 }

@@ -4,7 +4,7 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { make, ourInstance, persist, poll, waitForStatus } from './instance.ts';
+import { bodiesOf, make, ourInstance, persist, poll, waitForStatus } from './instance.ts';
 
 /**
  * Rung 3: stop, fresh user data, new system disk, start. Each step looks whether it is already done, by the id of the disk and the
@@ -26,6 +26,8 @@ export function resetInstance(world: World) {
       message: `wdrip gives ${instance.id} a new system disk: ${input.because}`,
       rung: 'resetting',
     });
+    const masters = input.role === 'controlPlane' ? bodiesOf(world) : null;
+    await masters?.leave(instance.id, context);
     let stoppedAt = clock.now();
     if ((instance.systemDiskId ?? 'none') === oldDisk) {
       instance = await stopped(world, instance, context);
@@ -39,6 +41,7 @@ export function resetInstance(world: World) {
       );
     }
     await running(world, instance.id, context);
+    await masters?.join(await ourInstance(world, instance.id, context), context);
     signal.throwIfAborted();
     return { at: stoppedAt };
   };

@@ -52,14 +52,15 @@ function refused(what: string, because: string): Failure {
  */
 export function takeOut(
   world: Parts,
-  which: { readonly id: string } | { readonly host: string },
+  which: { readonly id: string } | { readonly instanceId: string },
   context: Watched,
 ): Promise<void> {
   return poll(context.clock, context.signal, async () => {
     const { look, endpoints } = await lookNow(world, context);
     needQuorum(look);
     const member = look.members.find((each) =>
-      'id' in which ? each.id === which.id : each.hosts.includes(which.host),
+      // A member is called after its instance.
+      'id' in which ? each.id === which.id : each.name === which.instanceId,
     );
     if (member === undefined) return { done: true };
     const verdict = mayRemove(arithmetic(look), member.id);
