@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { Clock } from '../runtime/clock.ts';
 import type { Json } from '../runtime/record.ts';
 
@@ -11,6 +10,13 @@ export interface FeedView {
   readonly items: ReadonlyMap<string, string>;
 }
 
+/** Of a response, what a feed needs. */
+export interface FeedClient {
+  /** False: it has not gone out yet, and `drain` will tell when it has. */
+  write(text: string): boolean;
+  on(event: 'drain' | 'close', listener: () => void): unknown;
+}
+
 /** How often it is looked whether there is news, in ms: what a person takes for at once. */
 const lookEveryMs = 200;
 /** Without news, the time is told this often, in ms: so that a page knows that it is still connected. */
@@ -21,7 +27,11 @@ const tellTimeEveryMs = 3_000;
  * slow client has no queue: while its last event is on the way nothing more is written, and then it gets the newest state. Ends with the
  * response.
  */
-export function feed(response: ServerResponse, look: () => FeedView, clock: Clock): void {
+export function feed(
+  response: Pick<ServerResponse, 'write' | 'on'>,
+  look: () => FeedView,
+  clock: Clock,
+): void {
   const sent = new Map<string, string>();
   let sentHead = '';
   let quietMs = 0;

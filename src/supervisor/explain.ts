@@ -128,6 +128,9 @@ function because({ context, state }: NodeActor, waiting: Waiting | null): string
       if (step === 'draining') return `${notReady}: its pods are moved away first`;
       if (step === 'awaitingReady')
         return `${notReady}: the rung has done its work, and the node has time to become Ready`;
+      if (step === 'acting') return `${notReady}: the rung is at work on the instance`;
+      if (step === 'admitting' || step === 'confirming')
+        return `${notReady}: asks whether the rung may begin`;
       return `${notReady}; instance ${context.instance}`;
     default:
       return notReady;

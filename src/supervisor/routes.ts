@@ -83,7 +83,12 @@ export function supervisorRoutes(subject: Subject): readonly Route[] {
     {
       method: 'GET',
       path: '/api/nodes/:name/story',
-      handle: ({ params }) => asJson(subject.chronicle.of(find(params.name ?? '').context.slot)),
+      handle: ({ params }) => {
+        const name = params.name ?? '';
+        // A slot's story is there also while no supervisor runs.
+        const told = subject.chronicle.of(name);
+        return asJson(told.length > 0 ? told : subject.chronicle.of(find(name).context.slot));
+      },
     },
     { method: 'GET', path: '/api/story', handle: () => asJson(subject.chronicle.newest(storyLines)) },
     { method: 'POST', path: '/api/pause', handle: ({ body }) => pause(body, true) },

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Cloud } from '../cloud/port.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -31,6 +32,8 @@ export function createSecondSignal(options: {
 }): SecondSignal {
   const answers = new Map<string, Answer>();
   const stopping = new AbortController();
+  // In a storm a whole pool is asked at once, and each question listens: that is no leak.
+  setMaxListeners(0, stopping.signal);
 
   async function ask(id: string): Promise<void> {
     let says: Answer['says'] = 'no';

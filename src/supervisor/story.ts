@@ -39,6 +39,8 @@ export function inWords({ before, after }: Transition): Words | null {
   const to = statePath(after.snapshot.value);
   if (from === to) return null;
   if (after.machine === 'node') {
+    // The first sight of a node that is well is no news.
+    if (to === 'unknown' || (to === 'healthy' && from === 'unknown')) return null;
     const { context } = nodeActor(after);
     return { slot: context.slot, ...nodeWords(from, to, context) };
   }
@@ -75,7 +77,7 @@ function nodeWords(from: string, to: string, context: NodeContext): { text: stri
     case 'joining':
       return { text: 'a new instance has the slot: it has time to join', tone: 'work' };
     case 'healthy':
-      return { text: from === '' || from === 'unknown' ? 'seen: Ready' : 'healthy', tone: 'good' };
+      return { text: 'healthy', tone: 'good' };
     case 'suspect':
       return {
         text: `${notReady}: suspected, and nothing is done for ${policyValue(context.policy, 'suspectMs') / 1_000} s`,
@@ -110,10 +112,12 @@ function nodeWords(from: string, to: string, context: NodeContext): { text: stri
             : 'held: repairs are paused',
         tone: 'trouble',
       };
+    case 'retiring':
+      return { text: 'nobody wants it any more: it is drained, and its instance deleted', tone: 'work' };
     case 'retired':
       return { text: 'scaled down: the slot is gone', tone: 'note' };
     default:
-      return { text: to === 'unknown' ? 'found: not observed yet' : to, tone: 'note' };
+      return { text: to, tone: 'note' };
   }
 }
 

@@ -2,16 +2,10 @@
 import { byId, h, say, set } from './dom.js';
 import { ask } from './live.js';
 import { model, pickedNode } from './model.js';
-import { nameBreakages } from './notices.js';
 
 /** @typedef {{ readonly id: string, readonly group: 'node' | 'instance' | 'around', readonly label: string, readonly hint: string }} Breakage */
 
 const lab = byId('lab');
-const groups = /** @type {const} */ ({
-  node: 'Kubernetes',
-  instance: 'The cloud',
-  around: 'Around all nodes',
-});
 const target = h('h3', { class: 'lab-target' });
 const said = h('p', { class: 'lab-said', role: 'status' });
 /** @type {HTMLButtonElement[]} */
@@ -30,7 +24,7 @@ export function showLab() {
   lab.hidden = !has || ofNode.length === 0;
   if (has && ofNode.length === 0 && !isLoading) load();
   const node = pickedNode();
-  say(target, node === undefined ? 'A node: pick one first' : `Of ${node.slot}`);
+  say(target, node === undefined ? 'A node: pick one above' : `Break ${node.slot}`);
   for (const button of ofNode) set(button, 'disabled', node === undefined || model.connection !== 'live');
 }
 
@@ -51,26 +45,24 @@ function load() {
 
 /** @param {readonly Breakage[]} breakages */
 function build(breakages) {
-  nameBreakages(new Map(breakages.map(({ id, label }) => [id, label])));
   const buttons = new Map(breakages.map((each) => [each.id, makeButton(each)]));
-  const of = (/** @type {Breakage['group']} */ group) =>
+  const of = (/** @type {boolean} */ around, /** @type {string} */ name) =>
     h(
       'div',
-      { class: 'lab-group', role: 'group', 'aria-label': groups[group] },
-      h('h4', { class: 'pool-name' }, groups[group]),
-      h(
-        'div',
-        { class: 'lab-buttons' },
-        ...breakages.filter((each) => each.group === group).map(({ id }) => buttons.get(id) ?? ''),
-      ),
+      { class: 'lab-buttons', role: 'group', 'aria-label': name },
+      ...breakages
+        .filter(({ group }) => (group === 'around') === around)
+        .map(({ id }) => buttons.get(id) ?? ''),
     );
   ofNode = breakages.filter(({ group }) => group !== 'around').flatMap(({ id }) => buttons.get(id) ?? []);
   lab.append(
-    target,
-    of('node'),
-    of('instance'),
-    h('h3', { class: 'lab-target' }, 'Of everything'),
-    of('around'),
+    h('div', { class: 'lab-group' }, target, of(false, 'The picked node')),
+    h(
+      'div',
+      { class: 'lab-group' },
+      h('h3', { class: 'lab-target' }, 'Break what is around the nodes'),
+      of(true, 'Around the nodes'),
+    ),
     said,
   );
   showLab();

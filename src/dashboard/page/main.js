@@ -7,7 +7,7 @@ import { ask, listen, rememberToken } from './live.js';
 import { model, take } from './model.js';
 import { showNode, startNode, tickNode } from './node.js';
 import { showError, showNotices, startNotices, tickNotices } from './notices.js';
-import { showStory } from './story.js';
+import { showClusterStory } from './story.js';
 import { makeWelcome } from './welcome.js';
 import { stateOf } from './words.js';
 
@@ -45,16 +45,16 @@ function show() {
   welcome.show(model.head !== null && model.head.lab !== null);
   showNode(welcome.element);
   showLab();
-  showClusterStory();
+  tellClusterStory();
 }
 
-function showClusterStory() {
+function tellClusterStory() {
   const { head } = model;
   if (head === null || model.connection !== 'live' || head.told === storyTold) return;
   const told = head.told;
   storyTold = told;
   ask('/api/story').then(
-    (lines) => showStory(byId('story'), lines, pick),
+    (lines) => showClusterStory(byId('story'), lines, pick),
     () => {
       if (storyTold === told) storyTold = -1;
     },

@@ -11,7 +11,7 @@
  * @typedef {object} Lab
  * @property {number} speed
  * @property {readonly number[]} speeds
- * @property {readonly { readonly id: string, readonly until: number }[]} underWay
+ * @property {readonly { readonly id: string, readonly did: string, readonly until: number }[]} underWay
  */
 /**
  * @typedef {object} Head

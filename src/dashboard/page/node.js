@@ -81,7 +81,8 @@ export function showNode(welcome) {
   set(pause, 'disabled', model.head?.supervisor === 'down');
   tickNode();
   const version = `${node.slot} ${node.told}`;
-  if (version !== storyOf && model.head?.supervisor === 'up') {
+  if (version !== storyOf && model.connection === 'live') {
+    if (!storyOf.startsWith(`${node.slot} `)) story.replaceChildren();
     storyOf = version;
     void ask(`/api/nodes/${encodeURIComponent(node.slot)}/story`).then(
       (lines) => {

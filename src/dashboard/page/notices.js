@@ -13,19 +13,12 @@ const notices = byId('notices');
 /** @type {string | null} */
 let error = null;
 let errorTimer = 0;
-/** Labels of breakages, by id. @type {ReadonlyMap<string, string>} */
-let labels = new Map();
 /** @type {(what: Promise<unknown>) => void} */
 let attempt = () => {};
 
 /** @param {(what: Promise<unknown>) => void} attempts */
 export function startNotices(attempts) {
   attempt = attempts;
-}
-
-/** @param {ReadonlyMap<string, string>} byId */
-export function nameBreakages(byId) {
-  labels = byId;
 }
 
 /** @param {string} message */
@@ -102,8 +95,8 @@ function wanted() {
       until,
     );
   }
-  for (const { id, until } of head.lab?.underWay ?? [])
-    add(`lab ${id}`, 'lab', `You broke this: ${(labels.get(id) ?? id).toLowerCase()}.`, until, true);
+  for (const { id, did, until } of head.lab?.underWay ?? [])
+    add(`lab ${id}`, 'lab', `You ${did}. It passes in`, until, true);
   return all;
 }
 

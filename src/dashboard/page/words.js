@@ -92,6 +92,8 @@ export function stateOf(node) {
       return { kind: 'held', word: 'held' };
     case 'throttled':
       return { kind: 'failed', word: 'resting' };
+    case 'retiring':
+      return { kind: 'cloud', word: 'scaling down' };
     case 'repairing':
       if (step === 'admitting' && node.waiting !== null)
         return { kind: 'waiting', word: `waits: ${ruleWords[node.waiting.rule] ?? node.waiting.rule}` };

@@ -12,12 +12,12 @@ export interface Breakage {
   readonly label: string;
   /** What is to be expected, in one line. */
   readonly hint: string;
+  /** For the story: "you " and this. */
+  readonly did: string;
 }
 
 interface OfNode extends Breakage {
   readonly group: 'node' | 'instance';
-  /** For the story: "you " and this. */
-  readonly did: string;
   act(cluster: EmbeddedCluster, machine: Machine, outages: Outages): void;
 }
 
@@ -33,6 +33,7 @@ const lasts = {
   cloud: 300_000,
   stock: 600_000,
   network: 240_000,
+  lie: 600_000,
   zone: 420_000,
 } as const;
 /** Which zone fails, and has no instances to sell: the second one. */
@@ -68,8 +69,10 @@ export const nodeBreakages: readonly OfNode[] = [
     hint: 'The kubelet must register anew',
     did: 'deleted its Node object',
     act(cluster, machine) {
+      const { id, status } = machine.instance;
       // A running kubelet does not register again by itself: only its restart does.
-      cluster.world.life.ailments.set(machine.instance.id, 'kubelet');
+      if (status === 'Running' && !cluster.world.life.ailments.has(id))
+        cluster.world.life.ailments.set(id, 'unregistered');
       cluster.world.api.remove(nodeNameOf(machine.instance));
     },
   },
@@ -175,7 +178,8 @@ export const breakagesAround: readonly Around[] = [
     id: 'supervisorKilled',
     group: 'around',
     label: 'Kill the supervisor',
-    hint: 'It takes up every repair where it was',
+    hint: 'It goes on where it was',
+    did: 'killed the supervisor',
     act: (cluster) => cluster.killSupervisor(),
   },
   {
@@ -183,6 +187,7 @@ export const breakagesAround: readonly Around[] = [
     group: 'around',
     label: 'Make the API unreachable',
     hint: 'Blind: nothing begins or escalates',
+    did: 'made the Kubernetes API unreachable',
     act: (_, outages) => outages.hideApi(lasts.api),
   },
   {
@@ -190,56 +195,70 @@ export const breakagesAround: readonly Around[] = [
     group: 'around',
     label: 'Cut off half of the workers',
     hint: 'A storm: held, and it passes',
+    did: 'cut off half of the workers',
     act: (cluster, outages) => outages.cutOff(halfOfWorkers(cluster), lasts.network, 'storm'),
   },
   {
     id: 'stormThatStays',
     group: 'around',
     label: 'Stop half of the kubelets',
-    hint: 'A storm that stays: confirmed, one by one',
+    hint: 'A storm that stays: one by one',
+    did: 'stopped the kubelets of half of the workers',
     act(cluster) {
       for (const { instance } of halfOfWorkers(cluster))
         cluster.world.life.ailments.set(instance.id, 'kubelet');
     },
   },
   {
+    id: 'workersLiedAbout',
+    group: 'around',
+    label: 'Lie about all workers',
+    hint: 'NotReady, but well: nothing is done',
+    did: 'made all workers look NotReady, though they are well',
+    act: (cluster, outages) =>
+      outages.lieAbout(
+        cluster.machines().flatMap(({ slot, machine }) => (slot.startsWith('workers-') ? [machine] : [])),
+        lasts.lie,
+      ),
+  },
+  {
     id: 'zoneDown',
     group: 'around',
     label: `Fail ${badZone}`,
-    hint: 'One incident, and not eight',
-    act: (cluster, outages) =>
-      outages.cutOff(
-        cluster.machines().flatMap(({ machine }) => (machine.instance.zone === badZone ? [machine] : [])),
-        lasts.zone,
-        'zoneDown',
-      ),
+    hint: 'One incident, and not seven',
+    did: `made ${badZone} fail`,
+    act: (_, outages) => outages.failZone(badZone, lasts.zone),
   },
   {
     id: 'outOfStock',
     group: 'around',
     label: `Sell out ${badZone}`,
     hint: 'New instances come up elsewhere',
+    did: `sold out ${badZone}`,
     act: (_, outages) => outages.sellOut(badZone, lasts.stock),
-  },
-  {
-    id: 'cloudSlow',
-    group: 'around',
-    label: 'Slow the cloud down',
-    hint: 'Repairs take longer',
-    act: disturb('cloudSlow'),
   },
   {
     id: 'cloudThrottles',
     group: 'around',
     label: 'Let the cloud throttle',
     hint: 'Asked again, later and later',
+    did: 'let the cloud throttle',
     act: disturb('cloudThrottles'),
+  },
+  {
+    id: 'cloudSlow',
+    group: 'around',
+    label: 'Slow the cloud down',
+    hint: 'Repairs take longer',
+    did: 'slowed the cloud down',
+    act: disturb('cloudSlow'),
   },
   {
     id: 'cloudLosesAnswers',
     group: 'around',
     label: "Lose the cloud's answers",
-    hint: 'Done or not? Looked at, never done twice',
+    hint: 'Looked at, never done twice',
+    did: 'let the answers of the cloud get lost',
     act: disturb('cloudLosesAnswers'),
   },
 ];

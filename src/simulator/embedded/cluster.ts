@@ -100,7 +100,6 @@ export class EmbeddedCluster {
     if (this.#life === null) return;
     this.#life.kill();
     this.#life = null;
-    this.tell(null, 'the supervisor was killed', 'trouble');
     this.#wall.after(restartAfterMs, () => {
       if (this.#stopped) return;
       this.tell(null, 'the supervisor is back, and goes on where its records say', 'good');

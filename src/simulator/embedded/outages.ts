@@ -26,11 +26,7 @@ export class Outages {
 
   hideApi(forMs: number): void {
     this.#cluster.world.api.setReachable(false);
-    this.#cluster.tell(null, 'you made the Kubernetes API unreachable', 'trouble');
-    this.note('apiUnreachable', forMs, () => {
-      this.#cluster.world.life.awoke();
-      this.#cluster.world.api.setReachable(true);
-    });
+    this.note('apiUnreachable', forMs, () => this.#cluster.world.api.setReachable(true));
   }
 
   /** Neither kubelet nor agent of these can be reached. */
@@ -48,6 +44,21 @@ export class Outages {
       }
     };
     this.note(id ?? `blip ${cut.map(({ instance }) => instance.id).join(' ')}`, forMs, end);
+  }
+
+  /** The detector says NotReady of nodes that are well. */
+  lieAbout(machines: readonly Machine[], forMs: number): void {
+    const { lies } = this.#cluster.world.life;
+    for (const { instance } of machines) lies.set(instance.id, this.#cluster.clock.now() + forMs);
+    this.note('workersLiedAbout', forMs, () => {
+      for (const { instance } of machines) lies.delete(instance.id);
+    });
+  }
+
+  failZone(zone: string, forMs: number): void {
+    const { failedZones } = this.#cluster.world.cloud;
+    failedZones.add(zone);
+    this.note('zoneDown', forMs, () => failedZones.delete(zone));
   }
 
   sellOut(zone: string, forMs: number): void {

@@ -12,8 +12,11 @@ const speedBody = z.strictObject({ speed: z.number() });
 
 /** What the head of the page's feed says of the laboratory: its speed, and what is broken around the nodes for a while. */
 export function labState(cluster: EmbeddedCluster, outages: Outages): Json {
-  const shown = outages.underWay().filter(({ id }) => breakagesAround.some((each) => each.id === id));
-  return { speed: cluster.clock.speed(), speeds: [...speeds], underWay: shown.map((each) => ({ ...each })) };
+  const underWay = outages.underWay().flatMap(({ id, until }) => {
+    const did = breakagesAround.find((each) => each.id === id)?.did;
+    return did === undefined ? [] : [{ id, did, until }];
+  });
+  return { speed: cluster.clock.speed(), speeds: [...speeds], underWay };
 }
 
 /** What only the embedded cluster offers over HTTP: to break things, to end that, and to let time go faster. */
@@ -41,6 +44,7 @@ export function labRoutes(cluster: EmbeddedCluster, outages: Outages): readonly 
         );
         const around = breakagesAround.find(({ id }) => id === breakage);
         if (around !== undefined) {
+          cluster.tell(null, `you ${around.did}`, 'trouble');
           around.act(cluster, outages);
           return { broken: breakage };
         }
