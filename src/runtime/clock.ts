@@ -67,6 +67,6 @@ export function microtasksDone(): Promise<void> {
  */
 export function promisesDone(): Promise<void> {
   return new Promise((resolve) => {
-    queueMicrotask(() => process.nextTick(resolve));
+    Promise.resolve().then(() => process.nextTick(resolve));
   });
 }

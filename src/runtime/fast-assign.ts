@@ -3,18 +3,25 @@ import { Failure } from '../failure.ts';
 
 type Assignment = (given: object, params: unknown) => object;
 
+/** Made once for each machine, whose states it parses anew: a simulation starts the runtime many times. */
+const made = new WeakMap<AnyStateMachine, AnyStateMachine>();
+
 /**
  * The same machine with its named assigns done faster. XState copies the context with `Object.assign({}, …)`, which from 20 fields on
  * V8 turns into a hash table: slow to make, four times the memory, and held by every actor. A spread keeps the shape. Works by the
  * protocol of XState 5's built-in actions (`resolve`); the equivalence test holds it to the original.
  */
 export function withFastAssigns(machine: AnyStateMachine): AnyStateMachine {
+  const known = made.get(machine);
+  if (known) return known;
   const actions: Record<string, ReturnType<typeof fastAssign>> = {};
   for (const [name, action] of Object.entries(machine.implementations.actions ?? {})) {
     const assignment = assignmentOf(action);
     if (assignment) actions[name] = fastAssign(assignment);
   }
-  return machine.provide({ actions });
+  const faster = machine.provide({ actions });
+  made.set(machine, faster);
+  return faster;
 }
 
 function assignmentOf(action: unknown): Assignment | undefined {
