@@ -4,7 +4,7 @@ import { Failure } from '../failure.ts';
 import { type Clock, wallTime } from '../runtime/clock.ts';
 import { failureOf } from './failures.ts';
 import { keepaliveMs, longestMessageBytes, mostConnections, reconnectMs } from './limits.ts';
-import { type Asking, codesWithoutEffect, type Endpoint } from './port.ts';
+import { type Asking, type Endpoint, mayAskNext } from './port.ts';
 
 /** What a member is spoken to with, each as PEM. */
 export interface TlsMaterial {
@@ -20,6 +20,31 @@ export interface CallOptions {
 
 /** etcd3's client of one member, with what it gets wrong put right. */
 export class MemberClient extends Etcd3 {
+  readonly #closings: (() => void)[] = [];
+
+  /**
+   * etcd3 closes all connections to a host when a call to it fails or a stream is cancelled, and with them every other call that is
+   * under way there. gRPC itself connects again where that is needed, so they stay open until this client is closed.
+   */
+  keepConnections(): this {
+    const hosts: unknown = Reflect.get(this.pool, 'hosts');
+    if (!Array.isArray(hosts))
+      throw new Error('etcd3 keeps its hosts elsewhere: see docs/decisions/etcd-adapter.md');
+    for (const host of hosts) {
+      const reset: unknown = Reflect.get(host, 'resetAllServices');
+      if (typeof reset !== 'function')
+        throw new Error('etcd3 resets its hosts otherwise: see docs/decisions/etcd-adapter.md');
+      this.#closings.push(() => Reflect.apply(reset, host, []));
+      Reflect.set(host, 'resetAllServices', () => {});
+    }
+    return this;
+  }
+
+  override close(): void {
+    for (const closing of this.#closings) closing();
+    super.close();
+  }
+
   /** etcd3's own `hashKV` asks for a method by a name that its own protocol definition does not have. */
   hashKeys(request: IHashKVRequest, options: CallOptions): Promise<IHashKVResponse> {
     return this.pool.exec('Maintenance', 'hashKv', request, options);
@@ -96,8 +121,7 @@ export class Connections {
         return await ask(endpoint);
       } catch (caught) {
         last = caught;
-        if (!(caught instanceof Failure) || caught.kind !== 'retryable') break;
-        if (!onlyReads && !codesWithoutEffect.includes(caught.code)) break;
+        if (!(caught instanceof Failure) || !mayAskNext(caught, onlyReads)) break;
       }
     throw last;
   }
@@ -110,7 +134,7 @@ export class Connections {
 
   #open(endpoint: Endpoint): MemberClient {
     const tls = this.#tls;
-    return new MemberClient({
+    const client = new MemberClient({
       hosts: [endpoint],
       ...(tls === null
         ? {}
@@ -135,6 +159,7 @@ export class Connections {
         'grpc.enable_http_proxy': 0,
       },
     });
+    return client.keepConnections();
   }
 }
 

@@ -200,3 +200,15 @@ export const codesWithoutEffect: readonly string[] = [
   'NotEnoughStarted',
   'NoLeader',
 ];
+
+/**
+ * May the next endpoint be asked after this failure of one? A learner, which answers hardly anything, is passed over; a question goes on
+ * after any retryable failure, a change only after one without effect.
+ */
+export function mayAskNext(
+  { kind, code }: { readonly kind: string; readonly code: string },
+  onlyReads: boolean,
+): boolean {
+  if (code === 'NotForLearner') return true;
+  return kind === 'retryable' && (onlyReads || codesWithoutEffect.includes(code));
+}
