@@ -1,3 +1,4 @@
+import type { InvariantId } from '../../src/simulator/invariants.ts';
 import type { SimulationResult } from '../../src/simulator/outcome.ts';
 import type { SimulationOptions } from '../../src/simulator/simulation.ts';
 
@@ -30,6 +31,6 @@ export function resultOf(
 }
 
 /** A violation of an invariant, by its number. */
-export function violationOf(invariant: 2 | 3 | 4 | 5 | 6 | 8, what = 'planted') {
+export function violationOf(invariant: InvariantId, what = 'planted') {
   return { invariant, what, concerns: ['workers-1'] } as const;
 }

@@ -1,5 +1,4 @@
 import { invariantNames } from '../../simulator/invariants.ts';
-import type { Counts } from '../../simulator/outcome.ts';
 import { replayCommand } from '../../simulator/replay.ts';
 import type { FailedRun, Report } from '../../simulator/report.ts';
 import { span, table } from '../table.ts';
@@ -54,13 +53,11 @@ function work({ actions, crashes, budgetUsed }: Report): string {
 }
 
 function invariants({ checks, failedBy }: Report): string {
-  const names: Counts | Readonly<Record<string, string>> = invariantNames;
-  const rows = Object.entries(checks).map(([invariant, count]) => [
-    invariant,
-    String(names[invariant] ?? ''),
-    grouped(count),
-    broken(failedBy[invariant] ?? 0),
-  ]);
+  // In the order of their list; what was never looked at says nothing.
+  const rows = Object.entries(invariantNames).flatMap(([invariant, name]) => {
+    const count = checks[invariant];
+    return count === undefined ? [] : [[invariant, name, grouped(count), broken(failedBy[invariant] ?? 0)]];
+  });
   const defects = failedBy.defect ?? 0;
   if (defects > 0) rows.push(['-', 'every run comes to its end', '', broken(defects)]);
   return table(['INVARIANT', '', 'LOOKED AT', ''], rows);

@@ -6,13 +6,13 @@ import { judge, type Verdict } from './run.ts';
 const asked = process.argv.slice(2);
 const chosen = mutants.filter(({ name }) => asked.length === 0 || asked.includes(name));
 const queue = [...chosen];
-const verdicts = new Map<string, Verdict>();
-const now = () => Date.now();
+const verdicts = new Map<string, Verdict & { readonly ms: number }>();
 
 async function work(): Promise<void> {
   for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
-    const verdict = await judge(mutant, now(), now);
-    verdicts.set(mutant.name, verdict);
+    const begunAt = Date.now();
+    const verdict = await judge(mutant);
+    verdicts.set(mutant.name, { ...verdict, ms: Date.now() - begunAt });
     const by = verdict.seed === null ? 'SURVIVES' : `found by invariant ${verdict.invariant}`;
     process.stderr.write(`${verdicts.size} of ${chosen.length}: ${mutant.name} ${by}\n`);
   }
