@@ -23,10 +23,8 @@ export type ControlPlaneUnit = (typeof UNITS)[number];
 
 /** Copies of the data that are kept on an instance. The oldest go: a disk of 40 GiB holds four times 8 GiB, etcd's advised most. */
 const MOST_KEPT = 3;
-/** The largest snapshot that is fetched, in bytes: twice what etcd's documentation advises as the most. */
-const MOST_SNAPSHOT_BYTES = 16 * 1024 ** 3;
-/** How long fetching a snapshot may take, in s: 8 GiB at 15 MB/s. */
-const FETCH_SECONDS = 600;
+/** How long fetching a snapshot may take: 8 GiB at 15 MB/s. */
+const FETCH_LIMIT = '10m';
 
 const data = `"$root/${nodePaths.etcdData}"`;
 const kept = `"$root/${nodePaths.etcdKept}"`;
@@ -118,11 +116,18 @@ export function forceNewCluster(attempt: string): string {
 
 /** What a member begins from. */
 export interface RestoreSource {
-  /** Where the snapshot is, plain as `etcdctl snapshot save` writes it: a URL that needs no more than itself (presigned). */
-  readonly url: string;
-  /** Hex. */
-  readonly sha256: string;
-  readonly cluster: string;
+  /** The snapshot, plain as `etcdctl snapshot save` writes it: an object that the instance's RAM role may read. */
+  readonly object: {
+    readonly region: string;
+    readonly bucket: string;
+    /** A URL, or empty for the region's own. */
+    readonly endpoint: string;
+    readonly key: string;
+    /** Hex. */
+    readonly sha256: string;
+  };
+  /** Fresh for each restore: no member of the old cluster can talk to what comes of it (safety 55). */
+  readonly token: string;
   /** Revisions to add, so that none that a client has seen comes again. 0: none. */
   readonly bumpRevision: number;
   /** Everything before is compacted, so that watches that were open fail and are begun anew (etcd#15381). */
@@ -134,11 +139,14 @@ export interface RestoreSource {
  * data that is there is put away as a copy. etcd must be stopped; start it with `startMember`. Once an attempt.
  */
 export function restoreSnapshot(attempt: string, source: RestoreSource): string {
-  const { url, sha256, cluster, bumpRevision, markCompacted } = source;
-  if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Error('the SHA-256 of a snapshot has 64 hexadecimal digits');
-  if (!Number.isSafeInteger(bumpRevision) || bumpRevision < 0) throw new Error(`${bumpRevision} bumps no revision`);
+  const { object, token, bumpRevision, markCompacted } = source;
+  if (!/^[0-9a-f]{64}$/.test(object.sha256))
+    throw new Error('the SHA-256 of a snapshot has 64 hexadecimal digits');
+  if (!Number.isSafeInteger(bumpRevision) || bumpRevision < 0)
+    throw new Error(`${bumpRevision} bumps no revision`);
   const work = '"$root/var/lib/wdrip/restore"';
-  const bump = bumpRevision > 0 ? ` --bump-revision ${bumpRevision}${markCompacted ? ' --mark-compacted' : ''}` : '';
+  const bump =
+    bumpRevision > 0 ? ` --bump-revision ${bumpRevision}${markCompacted ? ' --mark-compacted' : ''}` : '';
   return script(
     mustBeStopped,
     // The unit file has what the install script has put into it: how this member is called, and where its peers find it.
@@ -148,10 +156,10 @@ export function restoreSnapshot(attempt: string, source: RestoreSource): string 
     `if [ -e ${marker(attempt)} ]; then echo 'done before'; exit 0; fi`,
     `rm -rf ${work}`,
     `mkdir -p ${work}`,
-    `curl -fsS --retry 3 --max-time ${FETCH_SECONDS} --max-filesize ${MOST_SNAPSHOT_BYTES} -o ${work}/snapshot.db '${quoted(url)}'`,
-    `echo '${sha256}  '${work}/snapshot.db | sha256sum -c - > /dev/null`,
+    `wdrip-node fetch --limit ${FETCH_LIMIT} --region ${quoted(object.region)} --bucket ${quoted(object.bucket)} --endpoint ${quoted(object.endpoint)} \\`,
+    `  --key ${quoted(object.key)} --sha256 '${object.sha256}' --out ${work}/snapshot.db`,
     `etcdutl snapshot restore ${work}/snapshot.db --data-dir ${work}/data --name "$name" --initial-cluster "$name=$peer" \\`,
-    `  --initial-advertise-peer-urls "$peer" --initial-cluster-token '${plain(cluster)}'${bump} > /dev/null`,
+    `  --initial-advertise-peer-urls "$peer" --initial-cluster-token '${plain(token)}'${bump} > /dev/null`,
     `rm -f ${work}/snapshot.db`,
     `mkdir -p ${data} ${kept}`,
     ...once(
@@ -196,12 +204,13 @@ function named(attempt: string): string {
 
 /** Throws unless it may stand in a script as it is. */
 function plain(text: string): string {
-  if (!/^[\w.-]+$/.test(text) || text.startsWith('.')) throw new Error(`${JSON.stringify(text)} cannot stand in a script`);
+  if (!/^[\w.-]+$/.test(text) || text.startsWith('.'))
+    throw new Error(`${JSON.stringify(text)} cannot stand in a script`);
   return text;
 }
 
-/** For single quotes: URLs have no use for them. The URL may be a secret, so the error does not show it. */
-function quoted(url: string): string {
-  if (!/^https?:\/\/[\x21-\x7e]+$/.test(url) || /['\\]/.test(url)) throw new Error('the URL of a snapshot cannot stand in a script');
-  return url;
+/** In single quotes. Throws if it could break out of them. */
+function quoted(text: string): string {
+  if (!/^[\w.:/@-]*$/.test(text)) throw new Error(`${JSON.stringify(text)} cannot stand in a script`);
+  return `'${text}'`;
 }

@@ -115,10 +115,11 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): M
       )),
     forceNewCluster: async (instanceId, context) =>
       void (await run(instanceId, 'force', forceNewCluster(`${context.attempt}-force`), context)),
-    async restoreSnapshot(instanceId, snapshot, context) {
+    async restoreSnapshot(instanceId, { object, bumpRevision }, context) {
       const script = restoreSnapshot(`${context.attempt}-restore`, {
-        ...snapshot,
-        cluster: `${cluster}-${context.attempt.slice(0, 8)}`,
+        object,
+        bumpRevision,
+        token: `${cluster}-${context.attempt.slice(0, 8)}`,
         markCompacted: true,
       });
       await run(instanceId, 'restore', script, context, longMs);

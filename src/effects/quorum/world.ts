@@ -26,6 +26,16 @@ export type DataFound =
   /** It could not be looked at: that proves nothing. */
   | { readonly kind: 'unknown'; readonly why: string };
 
+/** An object that a master's RAM role may read, and its content's hash in hex. */
+export interface SharedObject {
+  readonly region: string;
+  readonly bucket: string;
+  /** A URL, or empty for the region's own. */
+  readonly endpoint: string;
+  readonly key: string;
+  readonly sha256: string;
+}
+
 /**
  * What is done on a master through Cloud Assistant (src/bootstrap/etcd-commands.ts). Each can be asked again with the same attempt, and takes
  * effect once. Throws `Failure`: `CommandFailed` (rejected) with what the command said, `AgentSilent` (retryable) if nobody took it.
@@ -46,7 +56,7 @@ export interface MasterHost {
   /** A cluster of one out of a snapshot, with its revisions raised and everything before compacted. etcd runs when it returns. */
   restoreSnapshot(
     instanceId: string,
-    snapshot: { readonly url: string; readonly sha256: string; readonly bumpRevision: number },
+    snapshot: { readonly object: SharedObject; readonly bumpRevision: number },
     context: EffectContext,
   ): Promise<void>;
 }

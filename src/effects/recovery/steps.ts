@@ -95,7 +95,7 @@ export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
     else {
       const snapshot = await world.shareSnapshot(source, context);
       try {
-        await world.host.restoreSnapshot(id, { ...snapshot, bumpRevision }, context);
+        await world.host.restoreSnapshot(id, { object: snapshot.object, bumpRevision }, context);
       } finally {
         await snapshot.withdraw().catch((caught: unknown) =>
           world.log.warn('the snapshot that was shared for a restore could not be taken away', {

@@ -4,14 +4,13 @@ import type { Etcd } from '../../etcd/port.ts';
 import type { Kubernetes } from '../../kubernetes/port.ts';
 import type { Log } from '../../log.ts';
 import type { EffectContext } from '../../runtime/types.ts';
-import type { Master, MasterHost } from '../quorum/world.ts';
+import type { Master, MasterHost, SharedObject } from '../quorum/world.ts';
 
 export type BackupSource = Extract<RestoreSource, { kind: 'backup' }>;
 
 /** A snapshot where a master can fetch it, for as long as the restore needs it. */
 export interface SharedSnapshot {
-  readonly url: string;
-  readonly sha256: string;
+  readonly object: SharedObject;
   /** Of etcd, that it reaches to. */
   readonly revision: number;
   /** Takes it away again. */

@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// objectLimit bounds what is fetched: a node's bundle has some kilobytes, and a program some hundred megabytes at most.
-	objectLimit = 512 << 20
+	// objectLimit bounds what is fetched: a bundle has some kilobytes, a snapshot at most twice the 8 GiB that etcd advises as the most.
+	objectLimit = 16 << 30
 	// errorLimit bounds how much of an error's body is read.
 	errorLimit = 16 << 10
 	// attemptLimit bounds one attempt.
-	attemptLimit = 2 * time.Minute
+	attemptLimit = 10 * time.Minute
 	// The pause between attempts doubles from the first to the last.
 	firstPause, lastPause = 500 * time.Millisecond, 10 * time.Second
 )
