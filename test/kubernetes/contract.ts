@@ -107,6 +107,7 @@ export const kubernetesContract: readonly ContractCase[] = [
         await until('sighted', () => seen.state() === 'sighted');
         const first = seen.view()?.heartbeatAt('beat1') ?? 0;
         ok(first >= startedAt, 'heartbeats count from the first sight');
+        await until('a moment that can be told from it', () => Date.now() > first);
         const renewedAt = Date.now();
         await renewLease('beat1');
         const next = await until('the renewal is seen', () => {

@@ -12,6 +12,7 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
 import { type CloudCall, callCloud, type Misfortune, type Repeat } from './calls.ts';
 import { addressOf, type Machine, toTheMinute } from './machine.ts';
+import { remember } from './memory.ts';
 import { ObservedSet } from './observed.ts';
 
 /** How long the cloud takes, in ms, near what people see of the real one; each is drawn up to a fifth shorter or longer. */
@@ -64,7 +65,7 @@ export interface SimulatedCloudOptions {
   readonly onZone?: (zone: string) => void;
 }
 
-/** The cloud in memory: asynchronous states, preconditions, ClientTokens, stock and locks. What it forgets is only what was deleted. */
+/** The cloud in memory: asynchronous states, preconditions, ClientTokens, stock and locks. What it forgets is what was deleted, and old tokens. */
 export class SimulatedCloud implements Cloud {
   readonly region = 'cn-simulated';
   readonly machines = new Map<string, Machine>();
@@ -88,14 +89,15 @@ export class SimulatedCloud implements Cloud {
 
   async listInstances(cluster: string): Promise<InstanceList> {
     const askedAt = this.#options.clock.now();
-    const instances = new Map<string, Instance>();
     const lagMs = this.#options.listLagMs?.() ?? 0;
+    // The pages after the first are of the same list, which nobody looks at in between.
+    let listed: readonly Instance[] | null = null;
     for (let page = 0; ; page++) {
-      const found = await this.#call('listInstances', 'always', undefined, () =>
-        this.#listed(cluster, lagMs).slice(page * pageSize, (page + 1) * pageSize),
-      );
-      for (const instance of found) instances.set(instance.id, { ...instance, systemDiskId: null });
-      if (found.length < pageSize) return { instances: [...instances.values()], askedAt };
+      const all: readonly Instance[] = await this.#call('listInstances', 'always', undefined, () => {
+        listed ??= this.#listed(cluster, lagMs);
+        return listed;
+      });
+      if ((page + 1) * pageSize > all.length) return { instances: all.map(asListed), askedAt };
     }
   }
 
@@ -170,7 +172,7 @@ export class SimulatedCloud implements Cloud {
       const machine = this.#need(id, ['Stopped']);
       this.#effect('replaceSystemDisk', id, attempt);
       const disk = this.#newDisk();
-      this.#disks.set(attempt, disk);
+      remember(this.#disks, attempt, disk);
       this.#show(machine, { systemDiskId: disk, imageId });
       machine.freshDisk = true;
       return disk;
@@ -205,7 +207,7 @@ export class SimulatedCloud implements Cloud {
         throw rejected('OutOfStock', `zone ${spec.zone} has none left`);
       }
       const id = this.create(spec);
-      this.#births.set(attempt, { spec: text, id });
+      remember(this.#births, attempt, { spec: text, id });
       this.#effect('runInstance', id, attempt);
       return id;
     });
@@ -222,7 +224,7 @@ export class SimulatedCloud implements Cloud {
       if (known) return known;
       const machine = this.#find(id);
       const command = { ...this.#execute(machine, script, options.timeoutMs) };
-      this.#commands.set(options.attempt, command);
+      remember(this.#commands, options.attempt, command);
       this.#effect('runCommand', id, options.attempt);
       return command;
     });
@@ -401,6 +403,18 @@ export class SimulatedCloud implements Cloud {
     });
   }
 }
+
+/** What a list tells of an instance: no disk. The same object as long as nothing changes, so that nothing is made for a list of the well. */
+function asListed(instance: Instance): Instance {
+  let listed = listedAs.get(instance);
+  if (listed === undefined) {
+    listed = { ...instance, systemDiskId: null };
+    listedAs.set(instance, listed);
+  }
+  return listed;
+}
+
+const listedAs = new WeakMap<Instance, Instance>();
 
 function rejected(code: string, message: string): Failure {
   return new Failure({ kind: 'rejected', code, message });

@@ -9,6 +9,7 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
 import { Beats } from './beats.ts';
 import type { Misfortune } from './calls.ts';
+import { remember } from './memory.ts';
 import {
   type Budget,
   type EventObject,
@@ -198,7 +199,7 @@ export class SimulatedKubernetes implements Kubernetes {
     await this.#call(() => {
       const { key, ...event } = entry;
       const count = (this.events.get(key)?.count ?? 0) + 1;
-      this.events.set(key, { ...event, message: event.message.slice(0, longestMessage), count });
+      remember(this.events, key, { ...event, message: event.message.slice(0, longestMessage), count });
     });
   }
 
@@ -209,7 +210,7 @@ export class SimulatedKubernetes implements Kubernetes {
     const id = this.#random.hex(tokenIdBytes);
     const secret = this.#random.hex(tokenSecretBytes);
     await this.#call(() =>
-      this.tokens.set(id, {
+      remember(this.tokens, id, {
         'token-id': id,
         'token-secret': secret,
         description: options.description,
