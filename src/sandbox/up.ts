@@ -1,7 +1,7 @@
+import { createOssStore } from '../backup/objects/oss.ts';
 import { saveMaterial } from '../bootstrap/cluster-material.ts';
 import { createCluster } from '../bootstrap/create-cluster.ts';
 import { kubernetesClusterApi } from '../bootstrap/kubernetes-cluster-api.ts';
-import { ossObjectStore } from '../bootstrap/oss.ts';
 import { createAlibabaCloud } from '../cloud/alibaba.ts';
 import { createAlibabaLoadBalancers } from '../cloud/alibaba-load-balancers.ts';
 import type { LoadBalancers } from '../cloud/load-balancers.ts';
@@ -111,7 +111,14 @@ export async function bringUp(options: BringUpOptions): Promise<SandboxHandle> {
       loadBalancers,
       etcd: ({ caCertificate, client }) =>
         createEtcd({ tls: { ca: caCertificate, cert: client.certificate, key: client.key }, clock }),
-      objects: ossObjectStore({ ...state, endpoint: state.objectsEndpoint, sldEnable: true }),
+      objects: createOssStore({
+        ...state,
+        endpoint: state.objectsEndpoint,
+        sldEnable: true,
+        credentials: async () => state,
+        clock,
+        random,
+      }),
       clusterApi: kubernetesClusterApi,
       spec: sandboxClusterSpec(state, settings),
       clock,

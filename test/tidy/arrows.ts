@@ -43,6 +43,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     'src/log.ts',
   ],
   'src/sandbox': [
+    'src/backup',
     'src/bootstrap',
     'src/cloud',
     'src/kubernetes',
@@ -97,7 +98,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   xstate: ['machines', 'src/runtime'],
   '@kubernetes/client-node': ['src/kubernetes', 'src/bootstrap'],
   '@alicloud/': ['src/cloud'],
-  'ali-oss': ['src/bootstrap', 'src/backup'],
+  'ali-oss': ['src/backup'],
   etcd3: ['src/etcd'],
   lmdb: ['src/store'],
   winston: ['src/log.ts'],
