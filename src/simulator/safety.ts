@@ -34,6 +34,8 @@ const newsTakeMs = 1_000;
 const cloudNewsTakeMs = 120_000;
 /** Timers fire late by no more than this. */
 const lateMs = 3_000;
+/** A second signal may take more than a minute to come, and is good for half of one. */
+const signalMs = 120_000;
 /** A clock that drifts, and timers that are rounded, take this share of a wait at most. */
 const shareOfWait = 0.98;
 
@@ -67,8 +69,7 @@ export function stormsHold({ slot, work, storm, liedAboutForMs }: WorkBegins): r
   if (work === 'restartingKubelet' || storm.forMs <= newsTakeMs) return [];
   if (storm.state === 'holding')
     return broken('safety 7', slot, `${work} of ${slot} began ${storm.forMs} ms into a storm that is held`);
-  // A second signal is good for half a minute.
-  return storm.state === 'confirming' && liedAboutForMs !== null && liedAboutForMs > 2 * 30_000
+  return storm.state === 'confirming' && liedAboutForMs !== null && liedAboutForMs > signalMs
     ? broken('safety 7', slot, `${work} of ${slot} began in a storm, and it was well`)
     : [];
 }

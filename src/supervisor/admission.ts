@@ -55,6 +55,7 @@ export interface QuorumFacts {
 
 export type AdmissionRule =
   | 'foreign'
+  | 'wanted'
   | 'paused'
   | 'blind'
   | 'ready'

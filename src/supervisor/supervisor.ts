@@ -244,6 +244,9 @@ export class Supervisor {
   }
 
   decide(request: AdmissionRequest): Decision {
+    // Scaled up again: the actor hears of it with the next look.
+    if (request.rung === 'retiring' && this.#wanted.has(request.slot))
+      return { granted: false, rule: 'wanted', why: 'its pool wants it again' };
     const facts = factsFor(request, this.#knowledge());
     return facts === null
       ? { granted: false, rule: 'foreign', why: `there is no actor for the slot ${request.slot}` }
@@ -297,7 +300,6 @@ export class Supervisor {
     this.#touch([...ids].flatMap((id) => this.fleet.slotOfInstance(id) ?? []));
     this.#touch(slots);
     this.#touch(this.#missing ? 'all' : this.#awaitingCloud);
-    this.desk.review();
   }
 
   #onSight(state: 'sighted' | 'blind', why: string): void {
@@ -383,7 +385,10 @@ export class Supervisor {
   #lookAtAllLater(): void {
     this.#cancelWhole?.();
     const ms = this.#parts.config.supervisor.leaseSilentMs / wholeLooksInSilence;
-    this.#cancelWhole = this.#parts.clock.after(ms, () => this.#touch('all'));
+    this.#cancelWhole = this.#parts.clock.after(ms, () => {
+      this.#touchedAll = true;
+      this.#look();
+    });
   }
 
   /**

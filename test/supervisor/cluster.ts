@@ -26,7 +26,8 @@ export class TestCluster {
   /** Instances whose kubelet does not run, and what brings it back. */
   readonly sick = new Map<string, 'kubelet' | 'reboot' | 'reset' | 'nothing'>();
   readonly calls: string[] = [];
-  readonly config: SupervisorConfig;
+  /** Read at each start. */
+  config: SupervisorConfig;
   sighted = true;
   #watcher: KubernetesWatcher | null = null;
   /** The nodes as the watcher knows them. */
@@ -97,7 +98,7 @@ export class TestCluster {
       clock: this.clock,
       random: seededRandom(this.clock.now()),
       machines: machineEntries,
-      effects: allEffects({ node: this.#world(), quorum: null, recovery: null }),
+      effects: allEffects({ node: this.#world(), quorum: null, recovery: null, backup: null }),
       onSetAside: onSetAside('test'),
     });
     this.#runtime = runtime;
@@ -116,6 +117,13 @@ export class TestCluster {
     await this.#supervisor.start();
     this.beat();
     this.#watcher?.sight('sighted', '');
+  }
+
+  /** A person wants another number of workers, and starts the supervisor on that. */
+  async scale(replicas: number): Promise<void> {
+    this.config = { ...this.config, pools: this.config.pools.map((pool) => ({ ...pool, replicas })) };
+    await this.kill();
+    await this.start();
   }
 
   /** As a SIGKILL would leave it: nothing is said to anybody, and only the store remains. */

@@ -265,6 +265,17 @@ describe('news', () => {
     expect(news(actor({ policy }, 'healthy'), { ...base, policy })).toEqual([]);
   });
 
+  test('safety 23: a list that may be from before the end of a rung does not say that its instance is stopped', () => {
+    const stopped = new Map([['i-1', { ...instance, status: 'Stopped' as const }]]);
+    const seen = look({ cloud: { ...cloudSeen, instances: stopped } });
+    const waits = { ...actor({ ready: false }, 'repairing.resetting.awaitingReady') };
+    const since = (ms: number) => ({ ...waits, record: { ...waits.record, since: cloudSeen.askedAt - ms } });
+    const told = { type: 'INSTANCE_CHANGED', at: now - 1_000, instance: 'stopped', cloudRepairing: false };
+    const of = (ms: number) => news(since(ms), { ...base, seen }).filter(({ type }) => type === told.type);
+    expect(of(14_000)).toEqual([]);
+    expect(of(15_000)).toEqual([told]);
+  });
+
   test('a retired slot hears nothing', () => {
     expect(news(actor({ ready: false, blind: true }, 'retired'), base)).toEqual([]);
   });

@@ -29,7 +29,7 @@ export class Life {
   readonly ailments = new ObservedMap<string, Ailment>((id) => this.wake(id));
   /** By instance: until when the Node is said to be NotReady although it is well, in epoch ms. */
   readonly lies = new ObservedMap<string, number>((id) => this.wake(id));
-  /** By instance: since when it has been lied about without a break, in epoch ms. */
+  /** By instance: since when it has been lied about, and well, without a break, in epoch ms. */
   readonly liedSince = new Map<string, number>();
   readonly #upAt = new Map<string, number>();
   readonly #cloud: SimulatedCloud;
@@ -196,6 +196,7 @@ export class Life {
   }
 
   #goDown(id: string): void {
+    this.liedSince.delete(id);
     const name = this.#nodeOf.get(id);
     if (name !== undefined && this.#api.beats.goesOn(name)) {
       this.#api.beats.stop(name);
