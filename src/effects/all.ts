@@ -3,6 +3,8 @@ import { quorumMachine } from '../../machines/etcd-quorum.ts';
 import { recoveryMachine } from '../../machines/recovery.ts';
 import { Failure } from '../failure.ts';
 import type { Effect } from '../runtime/types.ts';
+import type { BackupWorld } from './backup/world.ts';
+import { backupEffects } from './backup.ts';
 import { nodeEffects } from './node.ts';
 import type { QuorumWorld } from './quorum/world.ts';
 import { quorumEffects } from './quorum.ts';
@@ -15,6 +17,7 @@ export interface Worlds {
   readonly node: World;
   readonly quorum: QuorumWorld | null;
   readonly recovery: RecoveryWorld | null;
+  readonly backup: BackupWorld | null;
 }
 
 /** Every effect that a machine of the supervisor names. */
@@ -22,7 +25,7 @@ export function allEffects(worlds: Worlds): Readonly<Record<string, Effect>> {
   return {
     ...nodeEffects(worlds.node),
     ...(worlds.quorum === null ? notConfigured(quorumMachine) : quorumEffects(worlds.quorum)),
-    ...notConfigured(backupMachine),
+    ...(worlds.backup === null ? notConfigured(backupMachine) : backupEffects(worlds.backup)),
     ...(worlds.recovery === null ? notConfigured(recoveryMachine) : recoveryEffects(worlds.recovery)),
   };
 }

@@ -80,6 +80,7 @@ export function startLife(options: {
     effects: allEffects({
       quorum: null,
       recovery: null,
+      backup: null,
       node: {
         cluster: config.cluster,
         cloud,

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
+import { backupConfig } from './backup-config.ts';
 import { controlPlaneConfig, etcdConfig } from './control-plane-config.ts';
 import { durationMs, nodePolicy } from './policy-config.ts';
 
@@ -50,6 +51,8 @@ const schema = z.strictObject({
   /** Without these two wdrip looks after workers only. */
   etcd: etcdConfig.optional(),
   controlPlane: controlPlaneConfig.optional(),
+  /** Without it there are no backups, and a lost quorum comes back only from what is left on a master. */
+  backup: backupConfig.optional(),
   pools: z.array(pool).min(1),
   /** Numbers of the supervisor itself. */
   supervisor: z

@@ -83,7 +83,7 @@ export async function startSupervisor(options: {
     clock,
     random,
     machines: machineEntries,
-    effects: allEffects({ node: world, quorum: null, recovery: null }),
+    effects: allEffects({ node: world, quorum: null, recovery: null, backup: null }),
     log: (level, message, facts) => log[level](message, facts),
     onSetAside: onSetAside(config.cluster),
   });

@@ -1,0 +1,261 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BackupFacts } from '../../machines/backup.ts';
+import { type CataloguedBackup, readCatalog } from '../backup/catalog.ts';
+import { backupFigures, type ClusterBackupFigures } from '../backup/figures.ts';
+import type { AccountKey } from '../backup/keys/account-key.ts';
+import { localKey } from '../backup/keys/local-key.ts';
+import { createOssStore } from '../backup/objects/oss.ts';
+import type { ObjectStore } from '../backup/objects/port.ts';
+import { localPrograms } from '../backup/programs.ts';
+import { pruneRegion } from '../backup/prune.ts';
+import { problemText } from '../backup/regions.ts';
+import { rehearse } from '../backup/rehearse.ts';
+import { chooseBackup } from '../backup/restore/choose.ts';
+import { fetchSnapshot } from '../backup/restore/fetch.ts';
+import { lossText, replayChangeLog } from '../backup/restore/replay.ts';
+import { nextRun } from '../backup/schedule.ts';
+import { takeBackup } from '../backup/take.ts';
+import { bundlePrefix } from '../bootstrap/bundle.ts';
+import type { BackupWorld } from '../effects/backup/world.ts';
+import type { QuorumWorld } from '../effects/quorum/world.ts';
+import type { BackupSource, RecoveryWorld } from '../effects/recovery/world.ts';
+import { createEtcd } from '../etcd/adapter.ts';
+import type { Endpoint, Etcd } from '../etcd/port.ts';
+import { Failure } from '../failure.ts';
+import type { Log } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import type { BackupConfig } from './backup-config.ts';
+import { createChangeLogShipping } from './change-log-shipping.ts';
+import { gatherMind } from './cluster-mind.ts';
+import type { SupervisorConfig } from './config.ts';
+
+export interface BackupServiceParts {
+  readonly config: SupervisorConfig & { readonly backup: BackupConfig };
+  readonly etcd: Etcd;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Where the members answer now. */
+  readonly endpoints: () => readonly Endpoint[];
+  /** Whose revisions are written now: the etcd cluster's id, or what a recovery made of it. Null while no quorum is seen. */
+  readonly history: () => string | null;
+  /** A backup is wanted now: the change log needs a new beginning. */
+  readonly wanted: (reason: string) => void;
+}
+
+/** Everything that the supervisor does with backups, over the configured regions. */
+export interface BackupService extends BackupWorld {
+  readonly bestBackup: QuorumWorld['bestBackup'];
+  readonly shareSnapshot: RecoveryWorld['shareSnapshot'];
+  readonly replay: RecoveryWorld['replay'];
+  /** For people: what there is, how old, how far it reaches. */
+  figures(signal: AbortSignal): Promise<ClusterBackupFigures>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** What runs the snapshot's etcd where it is rehearsed speaks in the clear, on loopback. */
+const noTls = null;
+
+/** Opens the key (made if there is none) and the regions' stores. Throws the key's `Failure`. */
+export async function createBackupService(parts: BackupServiceParts): Promise<BackupService> {
+  const { config, etcd, clock, random, log } = parts;
+  const { cluster, backup, objects } = config;
+  const key = await localKey({ path: backup.keyFile, random, create: true });
+  const credentials = async () => ({
+    accessKeyId: objects.accessKeyId,
+    accessKeySecret: objects.accessKeySecret,
+  });
+  const open = (settings: (typeof backup.regions)[number]): ObjectStore =>
+    createOssStore({
+      ...settings,
+      credentials,
+      clock,
+      random,
+      log: (note) => log.warn('the object storage is asked again', { ...note }),
+    });
+  const stores = backup.regions.map(open);
+  const shared = open(objects);
+  const scratch = join(config.store, 'scratch');
+  const shipping = createChangeLogShipping({
+    ...parts,
+    cluster,
+    stores,
+    key,
+    enabled: backup.changeLog,
+    newest: async (history, signal) =>
+      (await readCatalog({ cluster, stores, clock, signal })).backups.find(
+        ({ manifest }) => manifest.etcd.history === history,
+      )?.manifest.etcd.revision ?? null,
+  });
+
+  async function find(id: string, signal: AbortSignal): Promise<CataloguedBackup> {
+    const { backups } = await readCatalog({ cluster, stores, clock, signal });
+    const found = backups.find(({ manifest }) => manifest.id === id);
+    if (found !== undefined) return found;
+    throw new Failure({
+      kind: 'retryable',
+      code: 'NoBackup',
+      message: `no region shows the backup ${id} now`,
+    });
+  }
+
+  return {
+    log,
+    nextRun,
+    async take(reason, signal): Promise<BackupFacts> {
+      const history = parts.history();
+      const taken = await takeBackup({
+        cluster,
+        etcd,
+        endpoints: parts.endpoints(),
+        stores,
+        key,
+        mind: await gatherMind(config, shared),
+        versions: { wdrip: wdripVersion, kubernetes: kubernetesVersion },
+        ...(history === null ? {} : { history }),
+        clock,
+        random,
+        signal,
+      });
+      const { id, takenAt, etcd: of, streams } = taken.manifest;
+      for (const problem of taken.problems)
+        log.warn('a region has no copy of the backup', { why: problemText(problem) });
+      log.info('a backup was taken', {
+        backup: id,
+        reason,
+        revision: of.revision,
+        regions: taken.regions.join(', '),
+      });
+      shipping.backupTaken();
+      return {
+        key: id,
+        revision: of.revision,
+        takenAt,
+        bytes: streams.snapshot.storedBytes + streams.mind.storedBytes,
+        regions: taken.regions,
+      };
+    },
+    async verify(id, signal) {
+      const scratchEtcd = createEtcd({ tls: noTls, clock });
+      try {
+        const { verification } = await rehearse({
+          backup: await find(id, signal),
+          stores,
+          key,
+          programs: localPrograms(backup.programs, clock),
+          etcd: scratchEtcd,
+          folder: scratch,
+          clock,
+          signal,
+        });
+        if (verification.failed !== null)
+          throw new Failure({
+            kind: 'rejected',
+            code: 'RehearsalFailed',
+            message: `the backup ${id} could not be restored in a rehearsal: ${verification.failed}`,
+          });
+        log.info('the backup was restored in a rehearsal: it counts', {
+          backup: id,
+          tookMs: verification.tookMs,
+        });
+      } finally {
+        scratchEtcd.close();
+      }
+    },
+    async prune(signal) {
+      for (const store of stores) {
+        const pruned = await pruneRegion(store, { cluster, policy: backup.retention, clock, signal });
+        if (pruned.backups.length > 0)
+          log.info('old backups were removed', { region: pruned.region, backups: pruned.backups.join(', ') });
+        for (const problem of pruned.problems)
+          log.warn('not everything could be looked after', { why: problemText(problem) });
+      }
+    },
+    async tell(failures, because) {
+      log.error('backups fail; the older ones are all still there', { failures, because });
+    },
+    async bestBackup(signal) {
+      const choice = await chooseBackup({ cluster, stores, key, clock, verifiedOnly: true, signal });
+      const passedOver = choice.passedOver.map(({ id, region, why }) => ({
+        key: region === undefined ? id : `${id} in ${region}`,
+        why,
+      }));
+      if (choice.kind === 'none') return { best: null, passedOver };
+      const { manifest } = choice.backup;
+      const best = {
+        kind: 'backup',
+        key: manifest.id,
+        region: choice.region,
+        revision: manifest.etcd.revision,
+        passedOver,
+      } as const;
+      return { best, passedOver };
+    },
+    shareSnapshot: (source, context) => share(source, context.attempt, context.signal),
+    async replay(source, endpoint, { signal }) {
+      const { manifest } = await find(source.key, signal);
+      const replayed = await replayChangeLog({
+        cluster,
+        history: manifest.etcd.history,
+        stores,
+        key,
+        after: manifest.etcd.revision,
+        etcd,
+        endpoints: [endpoint],
+        clock,
+        signal,
+      });
+      const { revision } = await etcd.status(endpoint, { signal });
+      return { revision, lost: lossText(replayed, manifest.takenAt) };
+    },
+    async figures(signal) {
+      return backupFigures(
+        await readCatalog({ cluster, stores, clock, signal }),
+        shipping.figures(),
+        clock.now(),
+      );
+    },
+    start: () => shipping.start(),
+    stop: () => shipping.stop(),
+  };
+
+  /** Where the masters' role may read, and under a name of this attempt: in the clear there only for as long as the restore takes. */
+  async function share(source: BackupSource, attempt: string, signal: AbortSignal) {
+    const file = join(scratch, `restore-${attempt}.db`);
+    await mkdir(scratch, { recursive: true, mode: 0o700 });
+    const backupFound = await find(source.key, signal);
+    const store = stores.find(({ region }) => region === source.region) ?? stores[0];
+    if (store === undefined) throw new Error('there is at least one region');
+    await fetchSnapshot({ backup: backupFound, store, key, signal }, file);
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(file)) hash.update(chunk);
+    const name = `${bundlePrefix(cluster, 'control-plane')}restore-${attempt}.db`;
+    await shared.upload(name, createReadStream(file), { signal });
+    return {
+      object: {
+        region: objects.region,
+        bucket: objects.bucket,
+        endpoint: objects.endpoint ?? '',
+        key: name,
+        sha256: hash.digest('hex'),
+      },
+      revision: backupFound.manifest.etcd.revision,
+      async withdraw() {
+        await rm(file, { force: true });
+        await shared.delete(name);
+      },
+    };
+  }
+}
+
+/** As its package says; kept in every manifest. */
+const wdripVersion = '0.1.0';
+/** What the programs of a master are (src/sandbox/programs/go.mod). */
+const kubernetesVersion = 'v1.36.3';
+
+export type { AccountKey };
