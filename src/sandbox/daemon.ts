@@ -13,6 +13,9 @@ import type { ProgramsDir } from './host/programs-dir.ts';
 import { lockSandbox, takeNetwork } from './lock.ts';
 import { type SandboxState, writeSandboxState } from './state.ts';
 
+/** Has object storage and nothing else: backups lie in two regions. */
+const SECOND_REGION = 'cn-beijing';
+
 /** What a daemon is started with. */
 export interface DaemonSettings {
   readonly dir: string;
@@ -61,10 +64,13 @@ export async function startDaemon(settings: DaemonSettings): Promise<Daemon> {
     clock,
     random,
     network,
+    furtherRegions: [SECOND_REGION],
     timings: settings.timings === 'fast' ? fastTimings : realisticTimings,
   });
   const bucket = `wdrip-${cluster}`;
   await cloud.putBucket(bucket);
+  const backupBucket = (region: string) => `wdrip-${cluster}-backup-${region}`;
+  for (const region of cloud.objectRegions) await cloud.putBucket(backupBucket(region), region);
   for (const role of ['control-plane', 'worker'] as const) await cloud.putRole(roleOf(cluster, bucket, role));
   const servers = await startCloudServers(cloud, {
     originOf: host.originOf,
@@ -81,6 +87,11 @@ export async function startDaemon(settings: DaemonSettings): Promise<Daemon> {
     bucket,
     cloudEndpoint: servers.ecsEndpoint,
     objectsEndpoint: servers.ossEndpoint,
+    backups: Object.entries(servers.ossEndpoints).map(([region, endpoint]) => ({
+      region,
+      bucket: backupBucket(region),
+      endpoint,
+    })),
     metadataEndpoint: servers.metadataUrl(''),
     accessKeyId: cloud.accessKeyId,
     accessKeySecret: cloud.accessKeySecret,

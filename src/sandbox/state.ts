@@ -20,6 +20,10 @@ const schema = z.strictObject({
   cloudEndpoint: z.string(),
   /** URL of the object store. */
   objectsEndpoint: z.url(),
+  /** Buckets for backups, one in each of two regions; the keys are the same. */
+  backups: z
+    .array(z.object({ region: z.string(), bucket: z.string(), endpoint: z.url() }).readonly())
+    .readonly(),
   accessKeyId: z.string(),
   accessKeySecret: z.string(),
   /** Of an instance's metadata service, without the instance's id at its end. */

@@ -12,6 +12,10 @@ export const exampleState: SandboxState = {
   bucket: 'wdrip-demo',
   cloudEndpoint: '127.0.0.1:18080',
   objectsEndpoint: 'http://localhost:18081',
+  backups: [
+    { region: 'cn-hangzhou', bucket: 'wdrip-demo-backup-cn-hangzhou', endpoint: 'http://localhost:18081' },
+    { region: 'cn-beijing', bucket: 'wdrip-demo-backup-cn-beijing', endpoint: 'http://localhost:18083' },
+  ],
   metadataEndpoint: 'http://127.0.0.1:18082/',
   adminToken: 'admin',
   accessKeyId: 'LTAI-example',

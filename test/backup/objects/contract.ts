@@ -65,10 +65,13 @@ async function failureOf(work: Promise<unknown>) {
   );
 }
 
+/** Hundreds of requests, on a machine that is busy with other tests. */
+const DEADLINE_MS = 30_000;
+
 /** What every object store must do. `tested` is asked in each test. */
 export function objectStoreContract(name: string, tested: () => Tested): void {
   const it = (what: string, run: (t: Tested) => Promise<void>) =>
-    test(`${name}: ${what}`, () => run(tested()));
+    test(`${name}: ${what}`, () => run(tested()), DEADLINE_MS);
 
   it('what is put is there, with its facts', async ({ plain }) => {
     const content = bytes(5_000);

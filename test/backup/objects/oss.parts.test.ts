@@ -57,13 +57,14 @@ beforeAll(async () => {
     breakReads: (afterBytes, count) =>
       void faults.add({ action: 'oss:GetObject', count, answer: { kind: 'cut', afterBytes } }),
     async seed(keys) {
-      for (const key of keys) {
+      const seedOne = async (key: string) => {
         const body = (async function* () {
           yield Buffer.from(key);
         })();
         const facts = { contentType: 'text/plain', headers: {}, forbidOverwrite: false };
         await objects.put('plain', key, await objects.bytes.write(body, null), facts);
-      }
+      };
+      for (let at = 0; at < keys.length; at += 100) await Promise.all(keys.slice(at, at + 100).map(seedOne));
     },
     damage: (key, at) => cloud.damageObject('plain', key, at),
   };
