@@ -172,7 +172,7 @@ test('a cluster is backed up, rehearsed, lost, and restored to its last second (
   for (const name of ['m0', 'm1', 'm2']) await cluster.kill(name);
   const file = join(folder, 'restored.db');
   const best = await fetchBest({ cluster: 'demo', stores, key, clock, file });
-  expect(best).toMatchObject({ kind: 'fetched', region: 'cn-a', passedOver: [] });
+  expect(best).toMatchObject({ kind: 'chosen', region: 'cn-a', passedOver: [] });
   const status = await snapshotStatus(programs, file);
   const endpoint = 'http://127.0.0.1:23790';
   const peerUrl = 'http://127.0.0.1:23800';

@@ -23,6 +23,8 @@ export interface Candidates {
 export interface CandidateOptions {
   /** Undefined: whatever version is in the backup will be installed. */
   readonly present?: PresentVersions | undefined;
+  /** Leave out those that no rehearsal has passed. */
+  readonly verifiedOnly?: boolean | undefined;
   /** Only backups that were begun by then, epoch ms: for going back behind a mistake. */
   readonly until?: number | undefined;
 }
@@ -45,11 +47,15 @@ export function restoreCandidates(catalog: Catalog, options: CandidateOptions = 
 }
 
 function whyNot(
-  { manifest }: CataloguedBackup,
-  { present, until = Number.POSITIVE_INFINITY }: CandidateOptions,
+  { manifest, verification }: CataloguedBackup,
+  { present, verifiedOnly = false, until = Number.POSITIVE_INFINITY }: CandidateOptions,
 ): string | undefined {
   if (manifest.takenAt > until)
     return `it is of ${new Date(manifest.takenAt).toISOString()}, after the time that was asked for`;
+  if (verifiedOnly && !isVerified({ verification }))
+    return verification?.failed
+      ? `its rehearsal failed: ${verification.failed}`
+      : 'no rehearsal has passed it';
   if (!present) return undefined;
   for (const [program, now, then] of [
     ['etcd', present.etcd, manifest.etcd.version],

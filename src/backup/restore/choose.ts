@@ -5,26 +5,29 @@ import type { AccountKey } from '../keys/account-key.ts';
 import type { ObjectStore } from '../objects/port.ts';
 import { problemText, type RegionProblem } from '../regions.ts';
 import { type PassedOver, type PresentVersions, restoreCandidates } from './candidates.ts';
-import { fetchSnapshot } from './fetch.ts';
+import { fetchMind, fetchSnapshot, openSnapshot } from './fetch.ts';
 
-export interface FetchBestOptions {
+export interface ChooseOptions {
   readonly cluster: string;
   readonly stores: readonly ObjectStore[];
   readonly key: AccountKey;
   readonly clock: Clock;
-  /** Where the snapshot goes. */
-  readonly file: string;
+  /** Leave out those that no rehearsal has passed: nobody knows whether they can be restored. */
+  readonly verifiedOnly?: boolean | undefined;
   readonly present?: PresentVersions | undefined;
+  /** Only backups that were begun by then, epoch ms. */
   readonly until?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** The best backup that could be had, or what a person must decide. */
-export type FetchedBest =
+export type Choice =
   | {
-      readonly kind: 'fetched';
+      readonly kind: 'chosen';
       readonly backup: CataloguedBackup;
+      /** Whose copy is whole. */
       readonly region: string;
+      readonly store: ObjectStore;
       /** Better ones that could not be used, each with the reason. Empty: it is the best there is. */
       readonly passedOver: readonly PassedOver[];
       readonly problems: readonly RegionProblem[];
@@ -38,22 +41,41 @@ export type FetchedBest =
     };
 
 /**
- * Brings the best backup's snapshot into a file, from any region; one that turns out to be damaged, cut off, empty or gone gives way to its copy in the next
- * region, and then to the next best. Rejects only with the signal's reason, and with the account key's failures: no other backup would open either.
+ * The best backup, read through to its end and found whole: one that turns out to be damaged, cut off, empty or gone gives way to its copy in the next
+ * region, and then to the next best. Rejects only with the signal's reason.
  */
-export async function fetchBest(options: FetchBestOptions): Promise<FetchedBest> {
+export function chooseBackup(options: ChooseOptions): Promise<Choice> {
+  return firstThatCan(options, async (backup, store) => {
+    await fetchMind({ backup, store, key: options.key, signal: options.signal });
+    const content = await openSnapshot({ backup, store, key: options.key, signal: options.signal });
+    for await (const _ of content);
+  });
+}
+
+/** The same, with its snapshot in a file, as `fetchSnapshot` leaves it. */
+export function fetchBest(options: ChooseOptions & { readonly file: string }): Promise<Choice> {
+  return firstThatCan(options, (backup, store) =>
+    fetchSnapshot({ backup, store, key: options.key, signal: options.signal }, options.file),
+  );
+}
+
+async function firstThatCan(
+  options: ChooseOptions,
+  attempt: (backup: CataloguedBackup, store: ObjectStore) => Promise<void>,
+): Promise<Choice> {
+  const { stores, signal } = options;
   const catalog = await readCatalog(options);
   const { candidates, passedOver: left } = restoreCandidates(catalog, options);
   const passedOver: PassedOver[] = [...left];
   for (const backup of candidates)
     for (const region of backup.regions) {
-      const store = options.stores.find((each) => each.region === region);
+      const store = stores.find((each) => each.region === region);
       if (!store) continue;
       try {
-        await fetchSnapshot({ backup, store, key: options.key, signal: options.signal }, options.file);
-        return { kind: 'fetched', backup, region, passedOver, problems: catalog.problems };
+        await attempt(backup, store);
+        return { kind: 'chosen', backup, region, store, passedOver, problems: catalog.problems };
       } catch (caught) {
-        options.signal?.throwIfAborted();
+        signal?.throwIfAborted();
         passedOver.push({ id: backup.manifest.id, region, why: toFailure(caught).message });
       }
     }
@@ -66,7 +88,7 @@ export async function fetchBest(options: FetchBestOptions): Promise<FetchedBest>
 }
 
 function decision(
-  { cluster }: FetchBestOptions,
+  { cluster }: ChooseOptions,
   { regions, problems }: Catalog,
   passedOver: readonly PassedOver[],
 ): string {

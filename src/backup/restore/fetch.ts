@@ -29,7 +29,7 @@ export interface FetchOptions {
  */
 export async function fetchSnapshot(options: FetchOptions, file: string): Promise<void> {
   const draft = `${file}.fetching`;
-  const content = await contentOf(options, 'snapshot');
+  const content = await openSnapshot(options);
   try {
     await pipeline(
       Readable.from(content, { objectMode: false }),
@@ -43,6 +43,14 @@ export async function fetchSnapshot(options: FetchOptions, file: string): Promis
     await rm(draft, { force: true });
     throw caught;
   }
+}
+
+/**
+ * The snapshot as a stream, to hand on: `manifest.streams.snapshot` says its size and SHA-256. It counts only when the iteration has ended without a failure.
+ * Throws the key's failures at once, `BackupDamaged` and the store's on the way.
+ */
+export function openSnapshot(options: FetchOptions): Promise<AsyncIterable<Buffer>> {
+  return contentOf(options, 'snapshot');
 }
 
 /** The cluster's spec, keys and pools out of a backup. */

@@ -18,7 +18,7 @@ const LEFT_OUT: readonly string[] = ['/registry/masterleases/'];
 
 export interface ReplayOptions extends ReadLogOptions {
   readonly etcd: Etcd;
-  /** Of the restored etcd: nobody else may write to it yet. */
+  /** Of the restored etcd, which has `after`, or more: what it has already ends the same when it is done again. Nobody else may write to it yet. */
   readonly endpoints: readonly Endpoint[];
   readonly clock: Clock;
 }
@@ -69,6 +69,20 @@ async function applyPiece(
       if (attempt === ATTEMPTS || toFailure(caught).kind !== 'retryable') throw caught;
       await sleep(clock, AGAIN_MS, signal);
     }
+}
+
+/** What is lost, in a sentence for people. `takenAt`: of the backup. */
+export function lossText({ newestAt, reached, revisions, problems }: Replayed, takenAt: number): string {
+  const upTo = new Date(newestAt ?? takenAt).toISOString();
+  const source =
+    newestAt === null
+      ? 'the backup, and no change was shipped since'
+      : `the change log, ${revisions} revisions`;
+  const trouble =
+    problems.length === 0
+      ? ''
+      : ` (${problems.length} parts of the log could not be read where they were looked for first)`;
+  return `what was written after ${upTo} (revision ${reached} of ${source}) is lost${trouble}`;
 }
 
 function withoutLeftOut({ revision, changes }: RevisionChanges): RevisionChanges {
