@@ -2,7 +2,7 @@ import type { LoadBalancers } from '../cloud/load-balancers.ts';
 import { type Cloud, cloudTags, type Instance } from '../cloud/port.ts';
 import { persist } from '../effects/node/instance.ts';
 import { letJoin, takeOut } from '../effects/quorum/membership.ts';
-import type { Master } from '../effects/quorum/world.ts';
+import type { Master, QuorumWorld } from '../effects/quorum/world.ts';
 import type { MasterBodies } from '../effects/world.ts';
 import type { Etcd } from '../etcd/port.ts';
 import { Failure } from '../failure.ts';
@@ -34,11 +34,13 @@ export function masterBodies(parts: {
   readonly loadBalancers: LoadBalancers;
   readonly loadBalancerId: string;
   readonly log: Log;
+  readonly backupFirst: QuorumWorld['backupFirst'];
 }): MasterBodies {
   const { cluster, cloud, etcd, loadBalancers, loadBalancerId, log } = parts;
   const world = { etcd, log, masters: () => listMasters(cloud, cluster) };
   return {
     async leave(instanceId, context) {
+      await parts.backupFirst(`the master ${instanceId} gets a new body`, context);
       await takeOut(world, { instanceId }, context);
       await persist(context.clock, context.signal, () =>
         loadBalancers.removeBackends(loadBalancerId, [instanceId], context),

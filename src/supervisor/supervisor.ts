@@ -41,10 +41,11 @@ const lookAfterMs = 50;
 /** An actor that did not take an event, or that waits for the next heartbeat of its node, is looked at again after this long, in ms. */
 const againAfterMs = 1_000;
 /**
- * The whole fleet is looked at so often within the time after which a silent lease counts: silence is no event, and whatever else was
- * missed is made up for.
+ * Silence is no event: it is seen only by looking. The whole fleet is looked at after this share of the time after which a silent lease
+ * counts, and whatever else was missed is made up for then. Who has been silent for the rest of that time by then is looked at again after
+ * that rest, and so on: nobody's silence goes unseen for longer than a quarter of the time beyond it.
  */
-const wholeLooksInSilence = 4;
+const wholeLookShare = 3 / 4;
 
 /**
  * Turns observations into events and admits repairs; the actors decide, the effects act. A change costs what has changed: the slots that
@@ -86,10 +87,15 @@ export class Supervisor {
   #cancelLook: (() => void) | null = null;
   #cancelAgain: (() => void) | null = null;
   #cancelWhole: (() => void) | null = null;
+  /** Slots of Ready nodes without a heartbeat for so long, in ms, that a whole look would come too late for them. */
+  #quiet = new Set<string>();
+  #cancelQuiet: (() => void) | null = null;
+  readonly #quietMs: number;
   #stopped = false;
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
+    this.#quietMs = parts.config.supervisor.leaseSilentMs * (1 - wholeLookShare);
     this.#pools = new Map(parts.config.pools.map((pool) => [pool.id, pool]));
     this.#wanted = new Map(
       parts.config.pools.flatMap((pool) =>
@@ -129,6 +135,7 @@ export class Supervisor {
       sight: (state, why) => this.#onSight(state, why),
     });
     this.controlPlane?.start();
+    this.#configureBackups();
   }
 
   #createControlPlane(): ControlPlane | null {
@@ -151,6 +158,21 @@ export class Supervisor {
     });
   }
 
+  #configureBackups(): void {
+    const { config, runtime, clock } = this.#parts;
+    if (config.backup === undefined || this.controlPlane === null) return;
+    const { schedule, policy } = config.backup;
+    const at = clock.now();
+    if (runtime.record(actorIds.backup) === undefined)
+      runtime.send(actorIds.supervisor, {
+        type: 'BACKUP_CONFIGURED',
+        at,
+        id: actorIds.backup,
+        input: { cluster: config.cluster, schedule, policy: { ...policy } },
+      });
+    else runtime.send(actorIds.backup, { type: 'SCHEDULE_CHANGED', at, schedule });
+  }
+
   /** Slots of masters whose own ladder holds a permit, or was granted one. */
   mastersUnderRepair(): readonly string[] {
     const slots = new Set([...this.fleet.permits().keys(), ...this.desk.grantedSlots()]);
@@ -162,6 +184,7 @@ export class Supervisor {
     this.#cancelLook?.();
     this.#cancelAgain?.();
     this.#cancelWhole?.();
+    this.#cancelQuiet?.();
     this.desk.stop();
     this.#signal.stop();
     await Promise.all([this.#watch?.stop(), this.#cloud?.stop(), this.controlPlane?.stop()]);
@@ -226,6 +249,11 @@ export class Supervisor {
       this.#sightWaiters.add(seen);
       signal.addEventListener('abort', aborted, { once: true });
     });
+  }
+
+  /** The Node objects as they were seen last. */
+  nodes(): readonly NodeFacts[] {
+    return [...this.#view.nodes.values()];
   }
 
   nodeFacts(name: string): NodeFacts | null {
@@ -352,6 +380,7 @@ export class Supervisor {
     if (sighted) tellStorms(runtime, this.fleet.scopes(), now);
     if (whole) this.#lookAtAllLater();
     if (this.#again.size > 0) this.#lookAgain();
+    if (this.#quiet.size > 0) this.#lookAtQuiet();
     this.desk.review();
   }
 
@@ -366,6 +395,7 @@ export class Supervisor {
     // Heartbeats are not told: whoever is Ready as soon as one comes must be looked at.
     const awaitsHeartbeat = !context.ready && seen?.node?.ready === 'True';
     if (!taken || awaitsHeartbeat) this.#again.add(context.slot);
+    if (seen?.ready && now - seen.heartbeatAt >= this.#quietMs) this.#quiet.add(context.slot);
     // What an actor has done makes an older word of the cloud worthless: it waits for the next one, even if that is the same.
     const awaitsCloud =
       seen !== null && (seen.instance !== context.instance || seen.cloudRepairing !== context.cloudRepairing);
@@ -382,9 +412,18 @@ export class Supervisor {
     });
   }
 
+  #lookAtQuiet(): void {
+    this.#cancelQuiet ??= this.#parts.clock.after(this.#quietMs, () => {
+      this.#cancelQuiet = null;
+      const slots = this.#quiet;
+      this.#quiet = new Set();
+      this.#touch(slots);
+    });
+  }
+
   #lookAtAllLater(): void {
     this.#cancelWhole?.();
-    const ms = this.#parts.config.supervisor.leaseSilentMs / wholeLooksInSilence;
+    const ms = this.#parts.config.supervisor.leaseSilentMs * wholeLookShare;
     this.#cancelWhole = this.#parts.clock.after(ms, () => {
       this.#touchedAll = true;
       this.#look();

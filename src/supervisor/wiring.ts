@@ -6,6 +6,7 @@ import { createAlibabaCloud } from '../cloud/alibaba.ts';
 import { loadPage } from '../dashboard/page-files.ts';
 import { serve } from '../dashboard/server.ts';
 import { allEffects } from '../effects/all.ts';
+import type { World } from '../effects/world.ts';
 import { createKubernetes } from '../kubernetes/adapter.ts';
 import type { Log } from '../log.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -16,6 +17,7 @@ import { openLmdbStore } from '../store/lmdb.ts';
 import { removeAddress, writeAddress } from './address.ts';
 import { Chronicle } from './chronicle.ts';
 import type { SupervisorConfig } from './config.ts';
+import { createControlPlaneSide } from './control-plane-worlds.ts';
 import { machineEntries, onSetAside } from './machines.ts';
 import { supervisorRoutes } from './routes.ts';
 import { tellStory } from './story.ts';
@@ -68,22 +70,39 @@ export async function startSupervisor(options: {
     log: (note) => log.warn('the object storage is asked again', { ...note }),
   });
 
-  const world = createWorld({
+  const side = await createControlPlaneSide({
+    config,
+    material,
+    cloud,
+    kubernetes,
+    clock,
+    random,
+    log,
+    supervisor: () => supervisor,
+    runtime: () => runtime,
+    world: () => world,
+  });
+  const world: World = createWorld({
     config,
     material,
     objects,
     cloud,
     kubernetes,
     log,
-    masters: null,
+    masters: side?.bodies ?? null,
     supervisor: () => supervisor,
   });
-  const runtime = createRuntime({
+  const runtime: Runtime = createRuntime({
     store,
     clock,
     random,
     machines: machineEntries,
-    effects: allEffects({ node: world, quorum: null, recovery: null, backup: null }),
+    effects: allEffects({
+      node: world,
+      quorum: side?.quorum ?? null,
+      recovery: side?.recovery ?? null,
+      backup: side?.backup ?? null,
+    }),
     log: (level, message, facts) => log[level](message, facts),
     onSetAside: onSetAside(config.cluster),
   });
@@ -92,7 +111,7 @@ export async function startSupervisor(options: {
     runtime,
     kubernetes,
     cloud,
-    etcd: null,
+    etcd: side?.etcd ?? null,
     clock,
     random,
     log,
@@ -114,6 +133,7 @@ export async function startSupervisor(options: {
       ...store.setAside,
     });
   await supervisor.start();
+  side?.backup?.start();
 
   const token = random.hex(24);
   const server = await serve({
@@ -140,6 +160,7 @@ export async function startSupervisor(options: {
       await server.close();
       await supervisor.stop();
       await runtime.stop();
+      await side?.close();
       await store.close();
       await removeAddress(config.store);
     },

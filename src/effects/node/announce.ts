@@ -31,9 +31,11 @@ export function announce(
     }),
     ...(entry.rung === undefined
       ? []
-      : [world.kubernetes.annotate(node, { [kubernetesNames.repair]: entry.rung })]),
+      : [world.kubernetes.annotate(node, { [kubernetesNames.repair]: entry.rung }, context.signal)]),
   ];
   Promise.all(said).catch((caught: unknown) => {
+    // Called off with the rung.
+    if (context.signal.aborted) return;
     world.log.warn('could not tell Kubernetes what is being done', {
       node,
       reason: entry.reason,

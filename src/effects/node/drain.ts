@@ -19,7 +19,7 @@ export function drainNode(world: World) {
       message: `wdrip moves the pods away from ${node}: ${input.because}`,
       rung: 'draining',
     });
-    await world.kubernetes.cordon(node, context.attempt);
+    await world.kubernetes.cordon(node, context.attempt, context.signal);
     const progress = await world.kubernetes.drain(node, {
       deadlineMs: input.deadlineMs,
       // A kubelet that reports False is alive and can end its pods; one that is silent can't confirm anything (safety 27).

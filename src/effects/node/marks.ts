@@ -11,8 +11,8 @@ export function clearMarks(world: World) {
     context: EffectContext,
   ): Promise<NodeEffects['clearMarks']['output']> => {
     if (input.nodeName !== null) {
-      await world.kubernetes.uncordon(input.nodeName);
-      await world.kubernetes.annotate(input.nodeName, { [kubernetesNames.repair]: null });
+      await world.kubernetes.uncordon(input.nodeName, context.signal);
+      await world.kubernetes.annotate(input.nodeName, { [kubernetesNames.repair]: null }, context.signal);
       announce(world, input, context, {
         type: 'Normal',
         reason: 'Recovered',

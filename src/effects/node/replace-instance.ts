@@ -38,7 +38,7 @@ export function replaceInstance(world: World) {
       await world.kubernetes.releasePods(input.nodeName);
       await world.kubernetes.deleteNode(input.nodeName);
     }
-    const { id, at } = await create(world, input, context);
+    const { id, at } = await createInstance(world, input, context, () => world.prepareUserData(input.pool));
     const instance = await untilAddressed(world, id, context);
     await masters?.join(instance, context);
     return { at, instanceId: id, nodeName: nodeNameOf(instance) };
@@ -62,17 +62,18 @@ export async function removeInstance(world: World, id: string, context: EffectCo
   });
 }
 
-/** Asks for the new instance, zone by zone while there is no stock. The token of each zone is the attempt's own. */
-async function create(
-  world: World,
-  input: NodeEffects['replaceInstance']['input'],
+/** Asks for a new instance, zone by zone while there is no stock. The token of each zone is the attempt's own. */
+export async function createInstance(
+  world: Pick<World, 'instanceSpecs' | 'cloud' | 'log'>,
+  input: { readonly pool: string; readonly slot: string; readonly zone: string },
   context: EffectContext,
+  prepareUserData: () => Promise<string>,
 ): Promise<{ id: string; at: number }> {
   const { clock, signal } = context;
   const specs = world.instanceSpecs(input);
   let asked: Asked = isAsked(context.progress)
     ? context.progress
-    : { userData: await persist(clock, signal, () => world.prepareUserData(input.pool)), zone: 0 };
+    : { userData: await persist(clock, signal, prepareUserData), zone: 0 };
   for (;;) {
     const spec = specs[asked.zone];
     if (spec === undefined)
@@ -97,7 +98,11 @@ async function create(
 }
 
 /** Waits until the instance runs and has its address, which its node's name is made of. A new id may not be visible at once. */
-function untilAddressed(world: World, id: string, context: EffectContext): Promise<Instance> {
+export function untilAddressed(
+  world: Pick<World, 'cloud'>,
+  id: string,
+  context: EffectContext,
+): Promise<Instance> {
   return poll(context.clock, context.signal, async () => {
     const instance = await world.cloud.findInstance(id);
     if (instance === null) return null;

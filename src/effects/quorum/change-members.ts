@@ -41,6 +41,7 @@ export function removeMember(world: QuorumWorld): Run<'removeMember'> {
         slot: input.slot,
         because: input.because,
       });
+      await world.backupFirst(`the etcd member ${input.memberId} is removed`, context);
       await takeOut(world, { id: input.memberId }, context);
     }
     return { at: context.clock.now() };

@@ -70,6 +70,8 @@ export interface QuorumWorld {
   readonly log: Log;
   /** All masters that the cloud knows now: asked, not remembered. */
   masters(signal: AbortSignal): Promise<readonly Master[]>;
+  /** Has a backup made before data goes, and waits for it, within a bound: without one the repair goes on all the same. */
+  backupFirst(reason: string, context: EffectContext): Promise<void>;
   /** Waits for admission. Rejects when the signal is aborted. */
   requestMemberPermit(
     input: QuorumEffects['requestMemberPermit']['input'],

@@ -1,0 +1,308 @@
+import { readFile } from 'node:fs/promises';
+import type { BackupContext } from '../../machines/backup.ts';
+import type { RecoveryContext } from '../../machines/recovery.ts';
+import type { ClusterMaterial } from '../bootstrap/cluster-material.ts';
+import { controlPlaneUserData } from '../bootstrap/control-plane-user-data.ts';
+import { createAlibabaLoadBalancers } from '../cloud/alibaba-load-balancers.ts';
+import type { LoadBalancers } from '../cloud/load-balancers.ts';
+import type { Cloud } from '../cloud/port.ts';
+import { createInstance, untilAddressed } from '../effects/node/replace-instance.ts';
+import { lookNow } from '../effects/quorum/membership.ts';
+import type { QuorumWorld } from '../effects/quorum/world.ts';
+import type { RecoveryWorld } from '../effects/recovery/world.ts';
+import type { MasterBodies, World } from '../effects/world.ts';
+import { createEtcd, type EtcdClient } from '../etcd/adapter.ts';
+import { Failure } from '../failure.ts';
+import type { Kubernetes } from '../kubernetes/port.ts';
+import type { Log } from '../log.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import type { ActorRecord } from '../runtime/record.ts';
+import type { EffectContext, Runtime } from '../runtime/types.ts';
+import { type BackupService, createBackupService } from './backup-service.ts';
+import type { SupervisorConfig } from './config.ts';
+import { controlPlanePool } from './control-plane.ts';
+import { actorIds, statePath } from './fleet.ts';
+import { listMasters, masterBodies } from './master-bodies.ts';
+import { masterHost } from './master-host.ts';
+import type { Supervisor } from './supervisor.ts';
+
+/** What the effects of masters, quorum, recoveries and backups act on. */
+export interface ControlPlaneSide {
+  readonly etcd: EtcdClient;
+  readonly bodies: MasterBodies;
+  readonly quorum: QuorumWorld;
+  readonly recovery: RecoveryWorld;
+  readonly backup: BackupService | null;
+  close(): Promise<void>;
+}
+
+export interface ControlPlaneSideParts {
+  readonly config: SupervisorConfig;
+  readonly material: ClusterMaterial;
+  readonly cloud: Cloud;
+  readonly kubernetes: Kubernetes;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Asked only while an effect runs. */
+  readonly supervisor: () => Supervisor;
+  readonly runtime: () => Runtime;
+  readonly world: () => World;
+}
+
+/** A repair that removes data waits so long for a backup, in ms: one of a small cluster takes seconds, and the quorum has the data. */
+const backupFirstMs = 30_000;
+/** From one look at something that is waited for to the next, in ms. */
+const lookMs = 500;
+
+/** Null if the configuration has no way into etcd. Throws `Failure` `BadConfig` if its files can't be read. */
+export async function createControlPlaneSide(parts: ControlPlaneSideParts): Promise<ControlPlaneSide | null> {
+  const { config, cloud, kubernetes, clock, random, log } = parts;
+  const { cluster, controlPlane } = config;
+  if (config.etcd === undefined || controlPlane === undefined) return null;
+  const [ca, certificate, key] = await Promise.all(
+    [config.etcd.caFile, config.etcd.certFile, config.etcd.keyFile].map(pem),
+  );
+  const etcd = createEtcd({ tls: { ca: ca ?? '', cert: certificate ?? '', key: key ?? '' }, clock });
+  const host = masterHost(cluster, cloud);
+  const masters = () => listMasters(cloud, cluster);
+  const controller = () => {
+    const { controlPlane: found } = parts.supervisor();
+    if (found === null) throw new Error('a supervisor with a way into etcd has a control plane');
+    return found;
+  };
+  const backup =
+    config.backup === undefined
+      ? null
+      : await createBackupService({
+          config: { ...config, backup: config.backup },
+          etcd,
+          clock,
+          random,
+          log,
+          endpoints: () => parts.supervisor().controlPlane?.endpoints() ?? [],
+          history: () => historyOf(parts),
+          wanted: (reason) => askForBackup(parts, reason),
+        });
+  const backupFirst = (reason: string, context: EffectContext) =>
+    backup === null ? Promise.resolve() : backupBefore(parts, reason, context);
+  const loadBalancers: LoadBalancers = createAlibabaLoadBalancers({
+    ...config.cloud,
+    credentials: config.cloud,
+    clock,
+    random,
+    log: (note) => log.warn('the cloud is asked again', { ...note }),
+  });
+  const { loadBalancerId } = controlPlane;
+  const bodies = masterBodies({ cluster, cloud, etcd, loadBalancers, loadBalancerId, log, backupFirst });
+
+  const quorum: QuorumWorld = {
+    cluster,
+    etcd,
+    cloud,
+    host,
+    log,
+    masters,
+    backupFirst,
+    requestMemberPermit: (input, context) => controller().requestPermit(input, context),
+    bestBackup: (signal) =>
+      backup === null ? Promise.resolve({ best: null, passedOver: [] }) : backup.bestBackup(signal),
+    recover: (id, source, context) => recover(parts.runtime(), id, { cluster, source }, context),
+    verify: (signal) => differences(quorum, signal, clock),
+    underRepair: () => parts.supervisor().mastersUnderRepair(),
+    async tell(trouble, because) {
+      log.error(troubles[trouble] ?? trouble, { because });
+    },
+  };
+  const recovery: RecoveryWorld = {
+    cluster,
+    etcd,
+    cloud,
+    kubernetes,
+    host,
+    log,
+    masters,
+    get slots() {
+      return controller().slots();
+    },
+    async createMaster(slot, context) {
+      const index = controller().slots().indexOf(slot);
+      const zone = controlPlane.zones[Math.max(0, index) % controlPlane.zones.length] ?? '';
+      const { id } = await createInstance(
+        parts.world(),
+        { pool: controlPlanePool, slot, zone },
+        context,
+        async () => controlPlaneUserData(parts.material, []),
+      );
+      const instance = await untilAddressed(parts.world(), id, context);
+      await loadBalancers.addBackends(loadBalancerId, [id], context);
+      return { slot, instance, ip: instance.privateIp };
+    },
+    shareSnapshot: (source, context) => needed(backup).shareSnapshot(source, context),
+    replay: (source, endpoint, context) => needed(backup).replay(source, endpoint, context),
+    async nodes(signal) {
+      await parts.supervisor().whenSighted(signal);
+      return new Map(
+        parts
+          .supervisor()
+          .nodes()
+          .map(({ name, instanceId }) => [name, instanceId]),
+      );
+    },
+  };
+  return {
+    etcd,
+    bodies,
+    quorum,
+    recovery,
+    backup,
+    async close() {
+      await backup?.stop();
+      etcd.close();
+    },
+  };
+}
+
+const troubles: Readonly<Record<string, string>> = {
+  failed: 'an etcd member could not be brought back; trying again after a rest',
+  undecided: "the quorum is lost, and it is not proven that it can't come back: nothing is overwritten",
+  lost: 'the quorum is lost, and could not be brought back; a person must look',
+};
+
+function needed(backup: BackupService | null): BackupService {
+  if (backup !== null) return backup;
+  throw new Failure({
+    kind: 'rejected',
+    code: 'NotConfigured',
+    message: 'there are no backups to restore from: the configuration has no `backup`',
+  });
+}
+
+async function pem(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new Failure(
+      {
+        kind: 'rejected',
+        code: 'BadConfig',
+        message: `${path}, with which wdrip logs in to etcd, can't be read (${cause.code ?? cause.message})`,
+      },
+      { cause },
+    );
+  });
+}
+
+/** A cluster of one that was made of a survivor's data goes on with the same cluster id, but its revisions are another history. */
+function historyOf({ supervisor, runtime }: ControlPlaneSideParts): string | null {
+  const look = supervisor().controlPlane?.view()?.look ?? null;
+  if (look === null || !look.held || look.clusterId === null) return null;
+  const forced = recoveries(runtime())
+    .filter(
+      ({ record, context }) =>
+        statePath(record.snapshot.value) === 'recovered' && context.source.kind === 'member',
+    )
+    .sort((a, b) => b.record.since - a.record.since)[0];
+  return forced === undefined ? look.clusterId : `${look.clusterId}-${forced.id.slice(0, 8)}`;
+}
+
+function recoveries(
+  runtime: Runtime,
+): readonly { readonly id: string; readonly record: ActorRecord; readonly context: RecoveryContext }[] {
+  const prefix = actorIds.recovery('');
+  return runtime.ids().flatMap((actor) => {
+    const record = actor.startsWith(prefix) ? runtime.record(actor) : undefined;
+    // The runtime has checked the record's machine and version, so its context is what it says.
+    return record === undefined
+      ? []
+      : [
+          {
+            id: actor.slice(prefix.length),
+            record,
+            context: record.snapshot.context as unknown as RecoveryContext,
+          },
+        ];
+  });
+}
+
+function askForBackup({ runtime, clock }: ControlPlaneSideParts, reason: string): void {
+  runtime().send(actorIds.backup, { type: 'BACKUP_WANTED', at: clock.now(), reason });
+}
+
+async function backupBefore(
+  parts: ControlPlaneSideParts,
+  reason: string,
+  context: EffectContext,
+): Promise<void> {
+  const { clock, log } = parts;
+  const asked = clock.now();
+  askForBackup(parts, reason);
+  while (clock.now() - asked < backupFirstMs) {
+    await sleep(clock, lookMs, context.signal);
+    const record = parts.runtime().record(actorIds.backup);
+    // As above.
+    const taken = (record?.snapshot.context as unknown as BackupContext | undefined)?.taken;
+    if (taken != null && taken.takenAt >= asked) return;
+  }
+  log.warn('no backup was made in time before data is removed: the quorum has it, and the repair goes on', {
+    reason,
+  });
+}
+
+/** Starts the recovery unless it is there, ends any other, and waits for its end. */
+async function recover(
+  runtime: Runtime,
+  id: string,
+  input: Pick<RecoveryContext, 'cluster' | 'source'>,
+  { clock, signal }: EffectContext,
+): Promise<{ readonly revision: number; readonly lost: string | null }> {
+  for (;;) {
+    signal.throwIfAborted();
+    const all = recoveries(runtime);
+    // One that an earlier attempt gave up on must not work on the same masters.
+    for (const other of all)
+      if (other.id !== id && !isOver(other.record)) await runtime.remove(actorIds.recovery(other.id));
+    const own = all.find((each) => each.id === id);
+    if (own === undefined)
+      runtime.send(actorIds.supervisor, {
+        type: 'RECOVERY_WANTED',
+        at: clock.now(),
+        id: actorIds.recovery(id),
+        input: JSON.parse(JSON.stringify(input)),
+      });
+    else if (isOver(own.record)) {
+      const { revision, lost, failure } = own.context;
+      if (statePath(own.record.snapshot.value) === 'recovered') return { revision, lost };
+      throw new Failure({
+        kind: 'retryable',
+        code: failure?.code ?? 'RecoveryFailed',
+        message: `the recovery failed: ${failure?.message ?? 'no reason is known'}`,
+      });
+    }
+    await sleep(clock, lookMs, signal);
+  }
+}
+
+function isOver({ snapshot }: ActorRecord): boolean {
+  return ['recovered', 'failed'].includes(statePath(snapshot.value));
+}
+
+/** After a restore all members must have the same keys: hashed at one revision, as far as it is not compacted. */
+async function differences(world: QuorumWorld, signal: AbortSignal, clock: Clock): Promise<string | null> {
+  const { look } = await lookNow(world, { signal });
+  if (!look.held) return `etcd has no quorum: ${look.why ?? 'nobody answered'}`;
+  const ill = look.members.find(({ healthy, learner }) => !healthy || learner);
+  if (ill !== undefined)
+    return `the etcd member ${ill.name || ill.id} is ${ill.learner ? 'a learner' : 'not healthy'}`;
+  const revision = Math.min(...look.members.map(({ status }) => status?.revision ?? 0));
+  const hashes = await Promise.all(
+    look.members.map(({ clientUrls }) => world.etcd.hash(clientUrls[0] ?? '', revision, { signal })),
+  );
+  const [first] = hashes;
+  if (hashes.some(({ compactRevision }) => compactRevision !== first?.compactRevision)) {
+    await sleep(clock, lookMs, signal);
+    return 'the members are compacting: their data could not be compared yet';
+  }
+  return hashes.every(({ hash }) => hash === first?.hash)
+    ? null
+    : `the members' data differs at revision ${revision}: ${look.members.map(({ name }, index) => `${name} ${hashes[index]?.hash}`).join(', ')}`;
+}
