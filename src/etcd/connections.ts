@@ -147,8 +147,8 @@ export class Connections {
           }),
       faultHandling: { host: () => noop, global: noop },
       grpcOptions: {
-        // Without a policy of the server's only what never reached it is sent again: a stream that HTTP/2 refused.
-        'grpc.enable_retries': 1,
+        // Its transparent retries never rest while a connection is breaking: nothing else in the process gets a turn (grpc-js 1.14.7).
+        'grpc.enable_retries': 0,
         'grpc.use_local_subchannel_pool': 1,
         'grpc.initial_reconnect_backoff_ms': reconnectMs.first,
         'grpc.max_reconnect_backoff_ms': reconnectMs.longest,

@@ -27,6 +27,7 @@ const known: readonly { readonly text: string; readonly kind: FailureData['kind'
     // The connection was never made, so nothing was asked.
     { text: 'No connection established', kind: 'retryable', code: 'Unreachable' },
     { text: 'Stream refused by server', kind: 'retryable', code: 'Unreachable' },
+  { text: 'before call started', kind: 'retryable', code: 'Unreachable' },
     { text: 'Name resolution failed', kind: 'retryable', code: 'Unreachable' },
     { text: 'Waiting for LB pick', kind: 'retryable', code: 'Unreachable' },
     { text: 'client was already closed', kind: 'retryable', code: 'Unreachable' },

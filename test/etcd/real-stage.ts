@@ -105,12 +105,12 @@ export async function realStage(
     child.once('exit', () => log.end());
     member.process = child;
   };
-  const kill = async (member: RealMember) => {
+  const kill = async (member: RealMember, signal: NodeJS.Signals = 'SIGKILL') => {
     const child = member.process;
     member.process = null;
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
+    child.kill(signal);
     await ended;
   };
   const answers = (member: RealMember, how: 'linearizable' | 'serializable') =>
@@ -134,6 +134,7 @@ export async function realStage(
       endpoint: (name) => find(name).client,
       peerUrl: (name) => find(name).peer,
       kill: (name) => kill(find(name)),
+      stop: (name) => kill(find(name), 'SIGTERM'),
       async start(name) {
         const member = find(name);
         // With data these flags are ignored. Without, it must name exactly the members that there are.

@@ -20,6 +20,8 @@ export interface StagedCluster {
   peerUrl(name: string): string;
   /** SIGKILL. Its data stays. */
   kill(name: string): Promise<void>;
+  /** SIGTERM, and its end awaited. */
+  stop(name: string): Promise<void>;
   /** Starts its process again with what is on its disk; without data it joins as the member that has its peer URL. */
   start(name: string): Promise<void>;
   /** Starts it with `--force-new-cluster`: the only member of what its data says. */

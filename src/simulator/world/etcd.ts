@@ -106,8 +106,11 @@ export class SimulatedEtcd implements Etcd {
     this.#join(process);
   }
 
-  end(process: EtcdProcess): void {
-    const group = process.data?.group;
+  /** Its process ends: it was asked to, and writes down what it knows, or it was not. */
+  end(process: EtcdProcess, how: 'stopped' | 'killed'): void {
+    const { data } = process;
+    const group = data?.group;
+    if (data !== null && how === 'stopped') data.committed = data.index;
     process.end();
     group?.processes.delete(process);
     group?.changed();
@@ -125,11 +128,11 @@ export class SimulatedEtcd implements Etcd {
     const { data } = process;
     if (data === null || process.isRunning) return;
     const { group } = data;
-    const self = group.log.membersAt(data.index).find(({ id }) => id === data.memberId);
+    const self = group.log.membersAt(data.committed).find(({ id }) => id === data.memberId);
     const member = { ...(self ?? this.#memberOn(process, false)), id: data.memberId, learner: false };
     const alone = this.#group(
       group.clusterId,
-      group.log.fork(data.index),
+      group.log.fork(data.committed),
       data.term + 1,
       [member],
       group.quotaBytes,
@@ -572,7 +575,7 @@ export class SimulatedEtcd implements Etcd {
 }
 
 function dataOf(group: Group, memberId: string) {
-  return { group, memberId, index: 0, term: 0, freedBytes: 0, rotten: false };
+  return { group, memberId, index: 0, committed: 0, term: 0, freedBytes: 0, rotten: false };
 }
 
 function wants(member: Member, process: EtcdProcess): boolean {

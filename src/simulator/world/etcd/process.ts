@@ -6,6 +6,8 @@ export interface EtcdData {
   readonly group: Group;
   readonly memberId: string;
   index: number;
+  /** How far it has written down that all had agreed: `--force-new-cluster` discards the rest. */
+  committed: number;
   term: number;
   /** What was written before the last defragmentation and is away since, in bytes. */
   freedBytes: number;
@@ -110,6 +112,8 @@ export class EtcdProcess {
 
   has(index: number, term: number): void {
     if (this.data === null) return;
+    // That an entry is committed is written down with the next one.
+    this.data.committed = Math.max(this.data.committed, Math.min(this.data.index, index));
     this.data.index = index;
     this.data.term = term;
   }
