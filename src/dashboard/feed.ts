@@ -27,11 +27,7 @@ const tellTimeEveryMs = 3_000;
  * slow client has no queue: while its last event is on the way nothing more is written, and then it gets the newest state. Ends with the
  * response.
  */
-export function feed(
-  response: Pick<ServerResponse, 'write' | 'on'>,
-  look: () => FeedView,
-  clock: Clock,
-): void {
+export function feed(response: FeedClient, look: () => FeedView, clock: Clock): void {
   const sent = new Map<string, string>();
   let sentHead = '';
   let quietMs = 0;
