@@ -193,7 +193,8 @@ export function cordonsAsTheyShould({ nodes, personCordons }: Moment): readonly 
 
 /** 8. When the faults stop, every node is Ready within a bound. */
 export function allHealed({ slots, healthy }: Ending): readonly Violation[] {
-  const ill = slots.filter((slot) => !healthy.includes(slot));
+  const well = new Set(healthy);
+  const ill = slots.filter((slot) => !well.has(slot));
   return ill.length === 0
     ? []
     : [{ invariant: 8, what: `not healthy in time: ${ill.join(', ')}`, concerns: ill }];

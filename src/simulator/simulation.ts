@@ -44,13 +44,15 @@ export interface SimulationOptions {
   readonly only?: readonly number[];
   /** Those that the run's mix is drawn from. Default: all. */
   readonly faults?: readonly FaultKind[];
+  /** How many faults there are for each node and month of 30 days, on average. Default: the seed draws how often they come. */
+  readonly faultsPerNodeMonth?: number;
 }
 
 /** When every history begins, in epoch ms: a fixed day, so that it is the same on any machine. */
 const startMs = Date.UTC(2026, 0, 5);
 /** A calm start: all nodes join and are known before the first fault. */
 const calmMs = 600_000;
-/** After the last fault: a whole climb with its throttle and a second climb, and this for each node, since the budget is one at a time. */
+/** After the last fault: a whole climb with its throttle and a second climb, and this for as many nodes as may be away at once, one such lot after the other. */
 const healMs = 7_200_000;
 const healEachMs = 2_400_000;
 /** How soon after the last fault all may be over at the earliest, in ms: what has just been broken must have been noticed. */
@@ -65,6 +67,21 @@ const mostScaled = 0.3;
 const storyLines = 120;
 /** More steps at one time than this is a loop that never lets time pass: a defect. */
 const mostStepsAtOnce = 100_000;
+
+/** How many nodes may be away at once, in all pools together. */
+function budgetOf({ pools }: SupervisorConfig): number {
+  return pools.reduce((sum, pool) => sum + maxUnavailable(pool), 0);
+}
+
+const monthMs = 30 * 24 * 3_600_000;
+
+/** The run's own mix, at the rate that was asked for. */
+function swarmOf({ nodes, faults, faultsPerNodeMonth }: SimulationOptions, random: Random): Swarm {
+  const drawn = drawSwarm(random, faults ?? faultKinds);
+  return faultsPerNodeMonth === undefined
+    ? drawn
+    : { ...drawn, meanGapMs: monthMs / (nodes * faultsPerNodeMonth) };
+}
 
 /** Runs one history. The result depends on the options alone. */
 export function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -121,12 +138,12 @@ class Simulation {
     this.#random = { faults: branch(), world: branch(), requests: branch(), life: branch() };
     this.#zones = Array.from({ length: options.zones }, (_, index) => `zone-${index + 1}`);
     this.#config = simulatedConfig(options.nodes, this.#zones);
-    this.#swarm = drawSwarm(this.#random.faults, options.faults ?? faultKinds);
+    this.#swarm = swarmOf(options, this.#random.faults);
     this.#disturbances = new Disturbances(this.#clock, this.#random.requests);
     this.#outcome = new Outcome({
       nodes: options.nodes,
       calmUntil: startMs + calmMs,
-      budget: this.#config.pools.reduce((sum, pool) => sum + maxUnavailable(pool), 0),
+      budget: budgetOf(this.#config),
     });
     this.#world = new World({
       clock: this.#clock,
@@ -189,7 +206,7 @@ class Simulation {
   async run(): Promise<SimulationResult> {
     const { nodes, hours, seed } = this.#options;
     const faultsEnd = startMs + calmMs + hours * 3_600_000;
-    const end = faultsEnd + healMs + nodes * healEachMs;
+    const end = faultsEnd + healMs + Math.ceil(nodes / budgetOf(this.#config)) * healEachMs;
     this.#note(
       `seed ${seed}: ${nodes} nodes, faults every ${Math.round(this.#swarm.meanGapMs / 1_000)} s: ${this.#swarm.kinds.join(', ')}`,
     );
@@ -456,7 +473,7 @@ class Simulation {
   }
 
   #isHealed(): boolean {
-    if (!this.#changed || this.#life === null) return false;
+    if (!this.#changed || this.#life === null || this.#life.supervisor.fleet.busy().size > 0) return false;
     this.#changed = false;
     const ending = this.#ending();
     return allHealed(ending).length === 0 && nothingLeaked(ending).length === 0;

@@ -76,15 +76,14 @@ export class NodeIndex {
   }
 
   find({ instanceId, nodeName }: Pick<NodeContext, 'instanceId' | 'nodeName'>): NodeFacts | null {
-    const names = instanceId === null ? undefined : this.#byInstance.get(instanceId);
-    if (names !== undefined) {
-      const name = nodeName !== null && names.has(nodeName) ? nodeName : [...names].sort().at(-1);
-      const node = name === undefined ? undefined : this.#view.nodes.get(name);
-      if (node?.instanceId === instanceId) return node;
-    }
-    // A name alone is trusted only if nothing says that the object belongs to another instance (safety 35).
     const named = nodeName === null ? undefined : this.#view.nodes.get(nodeName);
-    return named && (named.instanceId === null || named.instanceId === instanceId) ? named : null;
+    if (named !== undefined && named.instanceId === instanceId) return named;
+    const names = instanceId === null ? undefined : this.#byInstance.get(instanceId);
+    const name = names === undefined ? undefined : [...names].sort().at(-1);
+    const node = name === undefined ? undefined : this.#view.nodes.get(name);
+    if (node !== undefined && node.instanceId === instanceId) return node;
+    // A name alone is trusted only if nothing says that the object belongs to another instance (safety 35).
+    return named !== undefined && named.instanceId === null ? named : null;
   }
 
   /** See `KubernetesView.heartbeatAt`; 0 if it was never seen. */
