@@ -1,0 +1,89 @@
+import { describe, expect, test } from '@jest/globals';
+import { judge, type VoterFound } from '../../../src/effects/quorum/choose-source.ts';
+import type { DataFound } from '../../../src/effects/quorum/world.ts';
+
+const present = (raftTerm: number, raftIndex: number): DataFound => ({
+  kind: 'present',
+  memberId: 'm',
+  clusterId: 'c',
+  raftTerm,
+  raftIndex,
+});
+const missing: DataFound = { kind: 'missing', why: 'its data directory is empty' };
+const broken: DataFound = { kind: 'broken', why: 'write-ahead log: crc mismatch' };
+const unknown: DataFound = { kind: 'unknown', why: 'its instance is Stopped' };
+
+function voters(...found: readonly DataFound[]): readonly VoterFound[] {
+  return found.map((data, index) => ({
+    name: `control-plane-${index}`,
+    master: { slot: `control-plane-${index}`, instanceId: `i-${index}` },
+    data,
+  }));
+}
+const backup = { kind: 'backup', key: 'b1', region: 'r1', revision: 900, passedOver: [] } as const;
+
+describe('what a lost quorum is brought back from', () => {
+  test.each<[string, readonly DataFound[]]>([
+    ['all data is there: it is only not running', [present(3, 9), present(3, 9), present(3, 9)]],
+    ['two are there', [present(3, 9), present(3, 8), missing]],
+    ['one is there, and one can not be looked at', [present(3, 9), unknown, missing]],
+    ['nothing could be looked at', [unknown, unknown, unknown]],
+    ['the only one can not be looked at', [unknown]],
+    ['three of five may still come back', [present(1, 1), unknown, unknown, missing, missing]],
+  ])('safety 44: %s: nothing is overwritten', (_, found) => {
+    expect(judge(voters(...found), { best: backup, passedOver: [] })).toMatchObject({ kind: 'unproven' });
+  });
+
+  test.each<[string, readonly DataFound[], string]>([
+    ['the one survivor', [missing, present(3, 9), missing], 'control-plane-1'],
+    [
+      'of two of five the higher index',
+      [present(4, 10), broken, missing, present(4, 12), missing],
+      'control-plane-3',
+    ],
+    [
+      'a higher term before a higher index',
+      [present(5, 1), broken, missing, present(4, 12), missing],
+      'control-plane-0',
+    ],
+    [
+      'a survivor before a backup, though one can not be looked at',
+      [present(2, 2), missing, missing, missing, unknown],
+      'control-plane-0',
+    ],
+  ])('%s carries on', (_, found, slot) => {
+    expect(judge(voters(...found), { best: backup, passedOver: [] })).toMatchObject({
+      kind: 'source',
+      source: { kind: 'member', slot },
+    });
+  });
+
+  test('all proven lost: the newest verified backup, and what was passed over is said', () => {
+    const passedOver = [{ key: 'b2 in r1', why: 'its end is missing' }];
+    const choice = judge(voters(missing, broken, missing), { best: { ...backup, passedOver }, passedOver });
+    expect(choice).toMatchObject({ kind: 'source', source: { kind: 'backup', key: 'b1' } });
+    expect(choice.because).toContain('passed over: b2 in r1: its end is missing');
+  });
+
+  test('a backup would lose what one that can not be looked at may still have', () => {
+    expect(judge(voters(missing, missing, unknown), { best: backup, passedOver: [] })).toMatchObject({
+      kind: 'unproven',
+    });
+  });
+
+  test('nothing to restore from: it says what a person must decide', () => {
+    const choice = judge(voters(missing), {
+      best: null,
+      passedOver: [{ key: 'b2', why: 'no rehearsal has passed' }],
+    });
+    expect(choice.kind).toBe('none');
+    expect(choice.because).toMatch(
+      /no verified backup that can be read \(b2: no rehearsal has passed\)\. Decide/,
+    );
+    expect(judge(voters(missing), null)).toMatchObject({ kind: 'none' });
+  });
+
+  test('no voter is known: nothing is decided', () => {
+    expect(judge([], { best: backup, passedOver: [] })).toMatchObject({ kind: 'unproven' });
+  });
+});
