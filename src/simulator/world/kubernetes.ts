@@ -55,6 +55,8 @@ export class SimulatedKubernetes implements Kubernetes {
   readonly events = new Map<string, EventObject>();
   readonly tokens = new Map<string, Readonly<Record<string, string>>>();
   reachable = true;
+  #connected = true;
+  #served = true;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #telling: () => Telling;
@@ -101,7 +103,7 @@ export class SimulatedKubernetes implements Kubernetes {
     };
   }
 
-  async cordon(name: string, attempt?: string): Promise<void> {
+  async cordon(name: string, attempt?: string, signal?: AbortSignal): Promise<void> {
     await this.#call(() => {
       const node = this.nodes.get(name);
       if (node === undefined)
@@ -114,20 +116,24 @@ export class SimulatedKubernetes implements Kubernetes {
         annotations: { ...node.annotations, [kubernetesNames.cordoned]: mark },
       });
       this.#onAct({ act: 'cordon', node: name });
-    });
+    }, signal);
   }
 
-  async uncordon(name: string): Promise<void> {
+  async uncordon(name: string, signal?: AbortSignal): Promise<void> {
     await this.#call(() => {
       const node = this.nodes.get(name);
       if (node?.annotations[kubernetesNames.cordoned] === undefined) return;
       const cordonedBy = node.cordonedBy === 'wdrip' ? null : node.cordonedBy;
       this.put({ ...node, cordonedBy, annotations: unmarked(node.annotations) });
       this.#onAct({ act: 'uncordon', node: name });
-    });
+    }, signal);
   }
 
-  async annotate(name: string, annotations: Readonly<Record<string, string | null>>): Promise<void> {
+  async annotate(
+    name: string,
+    annotations: Readonly<Record<string, string | null>>,
+    signal?: AbortSignal,
+  ): Promise<void> {
     await this.#call(() => {
       const node = this.nodes.get(name);
       if (node === undefined) return;
@@ -138,7 +144,7 @@ export class SimulatedKubernetes implements Kubernetes {
           merged.flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
         ),
       });
-    });
+    }, signal);
   }
 
   async drain(
@@ -263,8 +269,20 @@ export class SimulatedKubernetes implements Kubernetes {
     return this.beats.newest(name);
   }
 
-  /** The API can't be reached from now on, or can again. */
+  /** The way to the API is cut from now on, or open again. */
   setReachable(reachable: boolean): void {
+    this.#connected = reachable;
+    this.#settle();
+  }
+
+  /** Some master's API server has a quorum behind it, or none has. */
+  setServed(served: boolean): void {
+    this.#served = served;
+    this.#settle();
+  }
+
+  #settle(): void {
+    const reachable = this.#connected && this.#served;
     if (this.reachable === reachable) return;
     this.reachable = reachable;
     this.beats.setReachable(reachable);

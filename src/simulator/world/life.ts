@@ -37,6 +37,7 @@ export class Life {
   readonly #clock: Clock;
   readonly #workloads: Workloads;
   readonly #onUp: (id: string, isUp: boolean) => void;
+  readonly #onWake: (id: string) => void;
   /** Instances that changed or wait for a time. */
   readonly #unsettled = new Set<string>();
   /** Nodes whose heartbeats have stopped and of which the node controller has not said so yet. */
@@ -55,11 +56,14 @@ export class Life {
     readonly apps: readonly App[];
     /** An instance's node is up from now on, or is not any more. */
     readonly onUp: (id: string, isUp: boolean) => void;
+    /** Something about an instance has changed. */
+    readonly onWake?: (id: string) => void;
   }) {
     this.#cloud = options.cloud;
     this.#api = options.api;
     this.#clock = options.clock;
     this.#onUp = options.onUp;
+    this.#onWake = options.onWake ?? (() => {});
     this.#workloads = new Workloads(options.api, options.random, options.apps);
   }
 
@@ -102,6 +106,7 @@ export class Life {
     const machine = this.#cloud.machines.get(id);
     if (machine === undefined || !this.isUp(machine)) this.#goDown(id);
     this.#unsettled.add(id);
+    this.#onWake(id);
     this.#tickSoon();
   }
 

@@ -4,8 +4,10 @@ import type { Random } from '../../runtime/random.ts';
 import type { SupervisorConfig } from '../../supervisor/config.ts';
 import type { Misfortune } from './calls.ts';
 import { type CloudEffect, SimulatedCloud } from './cloud.ts';
+import type { Acknowledged } from './etcd.ts';
 import { type NodeAct, SimulatedKubernetes } from './kubernetes.ts';
 import { Life } from './life.ts';
+import { Masters } from './masters.ts';
 import type { Telling } from './watch.ts';
 
 export interface WorldOptions {
@@ -13,6 +15,11 @@ export interface WorldOptions {
   readonly random: Random;
   readonly config: SupervisorConfig;
   readonly zones: readonly string[];
+  /** Masters with an etcd each. Default 0: there is an API, and nobody sees what it stands on. */
+  readonly masters?: number;
+  /** A member of etcd, its leader or the membership has changed; a write was acknowledged. */
+  readonly onEtcd?: () => void;
+  readonly onAcknowledged?: (acknowledged: Acknowledged) => void;
   /** The fate of one request to the cloud; null: it is served. */
   readonly misfortune: () => Misfortune | null;
   /** The same of one request to the Kubernetes API. Default: all are served. */
@@ -39,13 +46,17 @@ export class World {
   readonly cloud: SimulatedCloud;
   readonly api: SimulatedKubernetes;
   readonly life: Life;
+  /** Null: there are none. */
+  readonly masters: Masters | null;
   readonly zones: readonly string[];
+  readonly #masterCount: number;
   readonly #config: SupervisorConfig;
 
   constructor(options: WorldOptions) {
     const { clock, random, config, zones } = options;
     this.#config = config;
     this.zones = zones;
+    this.#masterCount = options.masters ?? 0;
     this.cloud = new SimulatedCloud({
       clock,
       random,
@@ -54,7 +65,10 @@ export class World {
       agent: (id, script) => this.life.command(id, script),
       onEffect: options.onEffect,
       ...(options.onRefusal === undefined ? {} : { onRefusal: options.onRefusal }),
-      onBoot: (id, first) => this.life.booted(id, first),
+      onBoot: (id, first) => {
+        this.life.booted(id, first);
+        this.masters?.wake(id);
+      },
       onChange: (id) => {
         this.life.wake(id);
         options.onInstance?.(id);
@@ -83,11 +97,27 @@ export class World {
       random,
       apps,
       onUp: options.onUp ?? (() => {}),
+      onWake: (id) => this.masters?.wake(id),
     });
+    this.masters =
+      this.#masterCount === 0
+        ? null
+        : new Masters({
+            cloud: this.cloud,
+            api: this.api,
+            clock,
+            random,
+            cluster: config.cluster,
+            ailmentOf: (id) => this.life.ailments.get(id),
+            onChange: options.onEtcd ?? (() => {}),
+            onAcknowledged: options.onAcknowledged ?? (() => {}),
+          });
   }
 
-  /** Makes the instances that the pools want, spread over the zones. */
+  /** Makes the masters, and the instances that the pools want, spread over the zones. */
   populate(): void {
+    const { tags: _, zone: __, ...master } = this.spec('control-plane', '');
+    this.masters?.populate(this.#masterCount, this.zones, master);
     for (const pool of this.#config.pools)
       for (let index = 0; index < pool.replicas; index++)
         this.birth(`${pool.id}-${index}`, this.zones[index % this.zones.length] ?? '');
