@@ -8,6 +8,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   supervise: async () => (await import('./supervise.ts')).superviseCommand(),
   get: async () => (await import('./nodes.ts')).getCommand(),
   explain: async () => (await import('./nodes.ts')).explainCommand(),
+  backup: async () => (await import('./backup.ts')).backupCommand(),
   page: async () => (await import('./page.ts')).pageCommand(),
   pause: async () => (await import('./nodes.ts')).pauseCommand(),
   resume: async () => (await import('./nodes.ts')).resumeCommand(),

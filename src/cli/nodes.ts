@@ -2,8 +2,10 @@ import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
+import { askBackups, backupsText } from './backup.ts';
 import { askSupervisor } from './client.ts';
 import type { ClusterOptions } from './config-path.ts';
+import { askQuorum, quorumText } from './quorum.ts';
 import { span, table } from './table.ts';
 
 const report = z.object({
@@ -73,26 +75,45 @@ export function getCommand(): Command {
   return new Command('get')
     .description('show what wdrip knows of a cluster')
     .option('-n, --name <cluster>', 'the cluster; by default that of the configuration')
-    .addOption(new Option('-r, --resource <kind>', 'what to show').choices(['nodes']).default('nodes'))
+    .addOption(
+      new Option('-r, --resource <kind>', 'what to show')
+        .choices(['nodes', 'quorum', 'backup'])
+        .default('nodes'),
+    )
     .addOption(
       new Option('-o, --output <format>', 'how to show it')
         .choices(['table', 'wide', 'json', 'yaml'])
         .default('table'),
     )
     .option('--config <file>', "the supervisor's configuration")
-    .action(async (options: ClusterOptions & { readonly output: string }) => {
+    .action(async (options: ClusterOptions & { readonly output: string; readonly resource: string }) => {
+      if (options.resource !== 'nodes') return showControlPlane(options);
       const all = answer.parse(await askSupervisor(options, 'GET', '/api/nodes'));
-      if (options.output === 'json' || options.output === 'yaml') {
-        process.stdout.write(
-          options.output === 'json' ? `${JSON.stringify(all, undefined, 2)}\n` : stringify(all),
-        );
-        return;
-      }
+      if (printedAsData(all, options.output)) return;
       if (all.sight.state === 'blind') process.stdout.write(`BLIND: ${all.sight.why}\n`);
       if (all.pauses.cluster) process.stdout.write('PAUSED: repairs of the whole cluster are paused\n');
       if (all.stalled !== null) process.stdout.write(`STALLED: ${all.stalled.message}\n`);
       process.stdout.write(`${nodesTable(all.nodes, all.now, options.output === 'wide')}\n`);
     });
+}
+
+/** For programs. False: it is to be shown to people. */
+function printedAsData(all: object, output: string): boolean {
+  if (output !== 'json' && output !== 'yaml') return false;
+  process.stdout.write(output === 'json' ? `${JSON.stringify(all, undefined, 2)}\n` : stringify(all));
+  return true;
+}
+
+async function showControlPlane(
+  options: ClusterOptions & { readonly output: string; readonly resource: string },
+): Promise<void> {
+  if (options.resource === 'quorum') {
+    const quorum = await askQuorum(options);
+    if (!printedAsData(quorum, options.output)) process.stdout.write(`${quorumText(quorum)}\n`);
+    return;
+  }
+  const backups = await askBackups(options);
+  if (!printedAsData(backups, options.output)) process.stdout.write(`${backupsText(backups)}\n`);
 }
 
 /** One node's whole story as text: what holds it, since when, and what comes next. */
@@ -123,13 +144,14 @@ export function explanation(node: Report, now: number): string {
 export function explainCommand(): Command {
   return new Command('explain')
     .description('say why a node is in the state it is in, and what comes next')
-    .argument('<node>', 'name of the node, its instance id, or its slot')
+    .argument('<node>', 'name of the node, its instance id, or its slot; or `quorum`: etcd')
     .option('-n, --name <cluster>', 'the cluster; by default that of the configuration')
     .option('--config <file>', "the supervisor's configuration")
     .addOption(
       new Option('-o, --output <format>', 'how to show it').choices(['text', 'json']).default('text'),
     )
     .action(async (name: string, options: ClusterOptions & { readonly output: string }) => {
+      if (name === 'quorum') return showControlPlane({ ...options, resource: 'quorum' });
       const got = await askSupervisor(options, 'GET', `/api/nodes/${encodeURIComponent(name)}`);
       const { now, ...node } = report.extend({ now: z.number() }).parse(got);
       process.stdout.write(

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EffectContext, Runtime, Transition } from '../runtime/types.ts';
 import type { QuorumFacts } from './admission.ts';
-import { type AdmissionDesk, createDesk } from './desk.ts';
+import { type AdmissionDesk, createDesk, type Waiting } from './desk.ts';
 import { actorIds } from './fleet.ts';
 import { admitMember, type MemberRequest } from './member-admission.ts';
 import { quorumFacts, sameFacts } from './member-facts.ts';
@@ -132,6 +132,11 @@ export class ControlPlane {
   /** The quorum's own permit counts beside the masters': one of them at a time. */
   holdsPermit(): boolean {
     return this.context()?.permit != null || this.#desk.grantedSlots().size > 0;
+  }
+
+  /** Why a change of the membership waits; null if none does. */
+  waiting(): Waiting<MemberRequest> | null {
+    return this.#desk.waiting('quorum');
   }
 
   /** Waits for admission of a change of the membership. Rejects when the signal is aborted. */

@@ -17,6 +17,7 @@ import { openLmdbStore } from '../store/lmdb.ts';
 import { removeAddress, writeAddress } from './address.ts';
 import { Chronicle } from './chronicle.ts';
 import type { SupervisorConfig } from './config.ts';
+import { controlPlaneRoutes } from './control-plane-routes.ts';
 import { createControlPlaneSide } from './control-plane-worlds.ts';
 import { machineEntries, onSetAside } from './machines.ts';
 import { supervisorRoutes } from './routes.ts';
@@ -137,13 +138,16 @@ export async function startSupervisor(options: {
 
   const token = random.hex(24);
   const server = await serve({
-    routes: supervisorRoutes({
-      cluster: config.cluster,
-      clock,
-      chronicle,
-      current: () => ({ supervisor, runtime }),
-      lab: () => null,
-    }),
+    routes: [
+      ...supervisorRoutes({
+        cluster: config.cluster,
+        clock,
+        chronicle,
+        current: () => ({ supervisor, runtime }),
+        lab: () => null,
+      }),
+      ...controlPlaneRoutes({ supervisor, runtime, backup: side?.backup ?? null, clock }),
+    ],
     token,
     clock,
     page: await loadPage(),

@@ -1,5 +1,4 @@
 import { Failure } from '../../failure.ts';
-import { systemClock } from '../../runtime/clock.ts';
 import { embeddedDir } from '../../simulator/embedded/dir.ts';
 import type { Speed } from '../../simulator/embedded/speeds.ts';
 import { type EmbeddedHandle, startEmbedded } from '../../simulator/embedded/start.ts';
@@ -10,14 +9,14 @@ import { untilSignalled } from '../until-signalled.ts';
 const usualPort = 9470;
 
 /** What it is, where the page is, and three things to try. */
-function invitation(running: EmbeddedHandle, speed: Speed, tookMs: number): string {
+function invitation(running: EmbeddedHandle, speed: Speed): string {
   const wdrip = 'node bin/wdrip.js';
   const pace =
     speed === 1
       ? 'Time goes by as on the wall; 10 or 60 times as fast at the top of the page'
       : `Time goes by ${speed} times as fast as on the wall`;
   return `wdrip watches a simulated cluster in this process: 3 masters and 12 workers in two zones. The cluster is made up; the supervisor and its rules are the real ones.
-Ready in ${(tookMs / 1_000).toFixed(1)} s. The page (for this machine only, and with this link only):
+Ready in ${process.uptime().toFixed(1)} s. The page (for this machine only, and with this link only):
 
   ${running.url}/#token=${running.token}
 
@@ -35,8 +34,6 @@ export async function startEmbeddedCluster(options: {
   readonly speed: Speed;
   readonly port?: number;
 }): Promise<void> {
-  const clock = systemClock();
-  const began = clock.now();
   const signalled = untilSignalled();
   const dir = embeddedDir();
   const other = await livingAddress(dir);
@@ -47,7 +44,7 @@ export async function startEmbeddedCluster(options: {
       return startEmbedded({ dir, speed: options.speed });
     },
   );
-  process.stdout.write(invitation(running, options.speed, clock.now() - began));
+  process.stdout.write(invitation(running, options.speed));
   if (other !== null)
     process.stdout.write(
       `Another one runs already (process ${other.pid}, ${other.url}): commands now ask this newer one.\n`,

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import type { Route } from '../dashboard/route.ts';
+import { Failure } from '../failure.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Json } from '../runtime/record.ts';
+import type { Runtime } from '../runtime/types.ts';
+import type { BackupService } from './backup-service.ts';
+import { reportBackup, reportQuorum } from './explain-quorum.ts';
+import { actorIds } from './fleet.ts';
+import type { Supervisor } from './supervisor.ts';
+
+const backupBody = z.union([z.null(), z.strictObject({ reason: z.string().min(1).max(200).optional() })]);
+
+/** How long the regions may take to be listed, in ms. */
+const listMs = 30_000;
+
+/** What the supervisor offers of etcd's quorum and of the backups. */
+export function controlPlaneRoutes(parts: {
+  readonly supervisor: Supervisor;
+  readonly runtime: Runtime;
+  readonly backup: BackupService | null;
+  readonly clock: Clock;
+}): readonly Route[] {
+  const { supervisor, runtime, backup, clock } = parts;
+  const backups = (): BackupService => {
+    if (backup !== null) return backup;
+    throw new Failure({
+      kind: 'notFound',
+      code: 'NoBackups',
+      message: 'this cluster has no backups: its configuration has no `backup` (docs/backup.md)',
+    });
+  };
+  return [
+    {
+      method: 'GET',
+      path: '/api/quorum',
+      handle: () => {
+        const record = runtime.record(actorIds.quorum);
+        if (supervisor.controlPlane === null || record === undefined)
+          throw new Failure({
+            kind: 'notFound',
+            code: 'NoQuorumSeen',
+            message:
+              supervisor.controlPlane === null
+                ? 'this supervisor looks after workers only: its configuration has no `etcd` and `controlPlane`'
+                : 'etcd has not been seen yet: see the log of the supervisor',
+          });
+        return asJson({ now: clock.now(), ...reportQuorum(record, supervisor.controlPlane) });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/backups',
+      handle: async () => {
+        const record = runtime.record(actorIds.backup);
+        return asJson({
+          now: clock.now(),
+          ...(await backups().figures(AbortSignal.timeout(listMs))),
+          actor: record === undefined ? null : reportBackup(record),
+        });
+      },
+    },
+    {
+      method: 'POST',
+      path: '/api/backups',
+      handle: ({ body }) => {
+        backups();
+        const asked = backupBody.safeParse(body);
+        if (!asked.success)
+          throw new Failure({
+            kind: 'rejected',
+            code: 'BadBackup',
+            message: `what is asked is not clear: ${asked.error.message}`,
+          });
+        const at = clock.now();
+        const taken = runtime.send(actorIds.backup, {
+          type: 'BACKUP_WANTED',
+          at,
+          reason: asked.data?.reason ?? 'a person',
+        });
+        if (taken !== 'accepted')
+          throw new Failure({
+            kind: 'retryable',
+            code: 'NotTaken',
+            message: `backups take no orders now (${taken}): try again, and see the log`,
+          });
+        return { at };
+      },
+    },
+  ];
+}
+
+/** Plain data, as JSON carries it. */
+function asJson(data: unknown): Json {
+  const copy: Json = JSON.parse(JSON.stringify(data ?? null));
+  return copy;
+}
