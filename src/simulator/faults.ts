@@ -27,6 +27,7 @@ const faultsAround = [
   'cloudLosesAnswers',
   'cloudThrottles',
   'cloudListsLate',
+  'cloudListsPartial',
   'apiSlow',
   'apiFails',
   'apiLosesAnswers',
@@ -55,6 +56,27 @@ export type InstanceFault = (typeof instanceFaults)[number];
 /** True of a fault of one instance; the others are of everything around it. */
 export function strikesInstance(kind: FaultKind): kind is InstanceFault {
   return instanceFaults.some((each) => each === kind);
+}
+
+/**
+ * Those of one instance that strike masters too. The simulated supervisor has no quorum's actor yet, so a master gets no permit beyond the
+ * restart of its kubelet: only what that heals, or what passes by itself. With the actor wired in, this becomes all of them.
+ */
+const ofMasters: readonly FaultKind[] = [
+  'blip',
+  'kubeletDies',
+  'nodeObjectDeleted',
+  'rebootedByPerson',
+  'liedAbout',
+  'flaps',
+  'cordonedByPerson',
+  'pausedNode',
+  'pausedByAnnotation',
+];
+
+/** May this fault strike a master? */
+export function strikesMasters(kind: FaultKind): boolean {
+  return ofMasters.includes(kind);
 }
 
 /** A run's own mix: which faults it has, and how long it is between two of them on average, in ms. */

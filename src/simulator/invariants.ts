@@ -1,3 +1,5 @@
+import { quorumOf } from '../../machines/quorum.ts';
+
 /** What the invariants look at: plain facts of one moment, put together by the simulation. Times are epoch ms. */
 export interface Moment {
   readonly at: number;
@@ -27,6 +29,16 @@ export interface Deed {
   readonly times: number;
 }
 
+/** A change to a master's instance takes effect, with the voters of etcd as they were. */
+export interface QuorumDeed {
+  readonly call: string;
+  readonly instance: string;
+  readonly voters: number;
+  /** Those that run, and those that run on without this instance. */
+  readonly healthy: number;
+  readonly healthyWithout: number;
+}
+
 /** A rung's disruptive work begins. */
 export interface Beginning {
   readonly slot: string;
@@ -48,6 +60,7 @@ export interface Ending {
 
 /** An invariant: by its number in the design, or that of a case of the safety list (safety.ts). */
 export type InvariantId =
+  | 1
   | 2
   | 3
   | 4
@@ -55,7 +68,9 @@ export type InvariantId =
   | 6
   | 8
   | 'locked'
-  | `safety ${1 | 5 | 7 | 9 | 13 | 14 | 24 | 26 | 27 | 29 | 32 | 34}`;
+  | 'suspicion'
+  | 'settling'
+  | `safety ${1 | 3 | 5 | 7 | 9 | 13 | 14 | 23 | 24 | 25 | 26 | 27 | 29 | 32 | 34}`;
 
 /** A broken invariant, and what was seen. */
 export interface Violation {
@@ -67,6 +82,7 @@ export interface Violation {
 
 /** What each says, in a few words. */
 export const invariantNames: Readonly<Record<Violation['invariant'], string>> = {
+  1: 'wdrip itself never takes the etcd quorum away',
   2: 'no more repairs at once than the budgets allow',
   3: 'nothing disruptive on a node that was Ready, or while blind',
   4: 'an attempt takes effect at most once',
@@ -74,6 +90,11 @@ export const invariantNames: Readonly<Record<Violation['invariant'], string>> = 
   6: 'cordons of wdrip are lifted, and those of people stay',
   8: 'every node is Ready again when the faults are over',
   locked: 'nothing begins on an instance that the cloud has locked',
+  suspicion: 'nothing begins at the first NotReady',
+  settling: 'Ready must hold before a node is healthy again',
+  'safety 3': "an instance is gone only on the cloud's word",
+  'safety 23': 'what was seen before our own work does not count',
+  'safety 25': 'a failed climb is followed by a rest',
   'safety 1': 'no slot is deleted again and again',
   'safety 5': 'an instance is made only for a slot that has none',
   'safety 7': 'in a storm nothing is taken from a node that is well',
@@ -90,6 +111,18 @@ export const invariantNames: Readonly<Record<Violation['invariant'], string>> = 
 
 /** News reach an actor's decision within this time: one look, one commit. */
 export const newsTakeMs = 1_000;
+
+/** Calls that take an instance away. A start gives it back, and a disk is replaced only after a stop. */
+const taking: readonly string[] = ['reboot', 'stop', 'deleteInstance'];
+
+/** 1. wdrip's own actions never take the etcd quorum away. Where it is lost already, they can't. */
+export function quorumStands(deed: QuorumDeed): readonly Violation[] {
+  const { call, instance, voters, healthy, healthyWithout } = deed;
+  const needed = quorumOf(voters);
+  if (!taking.includes(call) || healthy < needed || healthyWithout >= needed) return [];
+  const what = `${call} of ${instance} leaves ${healthyWithout} of ${voters} voters, and ${needed} are needed`;
+  return [{ invariant: 1, what, concerns: [instance] }];
+}
 
 /** 2. Never more repairs in flight than the budgets allow; never two control-plane nodes at once. */
 export function withinBudgets(moment: Moment): readonly Violation[] {

@@ -19,6 +19,7 @@ import {
   nothingLeaked,
   onlyOnTheFailed,
   onlyOurs,
+  quorumStands,
   type Violation,
   withinBudgets,
 } from './invariants.ts';
@@ -83,9 +84,15 @@ function swarmOf({ nodes, faults, faultsPerNodeMonth }: SimulationOptions, rando
     : { ...drawn, meanGapMs: monthMs / (nodes * faultsPerNodeMonth) };
 }
 
+/** Called during a run, each time that so much simulated time has passed. */
+export interface SimulationWatch {
+  readonly everyMs: number;
+  readonly tell: () => void;
+}
+
 /** Runs one history. The result depends on the options alone. */
-export function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  return new Simulation(options).run();
+export function simulate(options: SimulationOptions, watch?: SimulationWatch): Promise<SimulationResult> {
+  return new Simulation(options).run(watch);
 }
 
 class Simulation {
@@ -150,9 +157,14 @@ class Simulation {
       random: this.#random.world,
       config: this.#config,
       zones: this.#zones,
+      masters: options.masters ?? 0,
+      onEtcd: () => {
+        this.#changed = true;
+      },
       misfortune: () => this.#disturbances.misfortune(),
       apiMisfortune: () => this.#disturbances.apiMisfortune(),
       listLagMs: () => this.#disturbances.listLagMs(),
+      lacks: () => this.#disturbances.lacks(),
       telling: () => this.#disturbances.telling(),
       onEffect: (effect) => this.#onEffect(effect),
       onAct: (act) => {
@@ -172,6 +184,7 @@ class Simulation {
       world: this.#world,
       cluster: this.#config.cluster,
       wanted: (slot) => this.#wanted().includes(slot),
+      watchDisturbedWithin: (ms) => this.#disturbances.watchDisturbedWithin(ms),
       apiDisturbedWithin: (ms) => this.#disturbances.apiDisturbedWithin(ms),
       clockSetAt: () => this.#ownClock.setAt,
       judge: (invariant, violations) => this.#judge(invariant, violations),
@@ -203,7 +216,7 @@ class Simulation {
     });
   }
 
-  async run(): Promise<SimulationResult> {
+  async run(watch?: SimulationWatch): Promise<SimulationResult> {
     const { nodes, hours, seed } = this.#options;
     const faultsEnd = startMs + calmMs + hours * 3_600_000;
     const end = faultsEnd + healMs + Math.ceil(nodes / budgetOf(this.#config)) * healEachMs;
@@ -222,6 +235,7 @@ class Simulation {
       this.#strike(faultsEnd),
     );
     this.#clock.after(faultsEnd - startMs, () => this.#calm());
+    if (watch !== undefined) this.#tell(watch);
 
     let [last, steps] = [startMs, 0];
     while (this.#violation === null && this.#clock.now() < end) {
@@ -249,6 +263,13 @@ class Simulation {
       events: this.#history.count,
       digest: this.#history.digest(),
       faultsDrawn: this.#strikes,
+    });
+  }
+
+  #tell(watch: SimulationWatch): void {
+    this.#clock.after(watch.everyMs, () => {
+      watch.tell();
+      this.#tell(watch);
     });
   }
 
@@ -325,6 +346,7 @@ class Simulation {
 
   #onNode(name: string): void {
     this.#changed = true;
+    this.#auditor.nodeChanged(name);
     const slot = this.#life?.supervisor.fleet.slotOfNode(name);
     if (slot !== undefined) this.#touched.add(slot);
     if (!this.#world.api.nodes.has(name)) this.#personCordons.delete(name);
@@ -370,6 +392,8 @@ class Simulation {
       ours: instance?.tags[cloudTags.cluster] === this.#config.cluster,
       times,
     };
+    const quorum = this.#world.masters?.quorumWithout(id) ?? null;
+    if (quorum !== null) this.#judge(1, quorumStands({ call, instance: id, ...quorum }));
     this.#judge(4, atMostOnce(deed));
     this.#judge(5, onlyOurs(deed));
     this.#auditor.deed(this.#life, { call, id, token });
@@ -450,7 +474,8 @@ class Simulation {
 
   /** The slots that people want now. */
   #wanted(): readonly string[] {
-    return this.#config.pools.flatMap(({ id, replicas }) =>
+    const { masters = 0 } = this.#options;
+    return [{ id: 'control-plane', replicas: masters }, ...this.#config.pools].flatMap(({ id, replicas }) =>
       Array.from({ length: replicas }, (_, index) => `${id}-${index}`),
     );
   }

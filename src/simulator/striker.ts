@@ -5,7 +5,7 @@ import type { Random } from '../runtime/random.ts';
 import { type Aim, drawAim, isMoment } from './aims.ts';
 import type { CrashPlan } from './crashing-store.ts';
 import type { Disturbances } from './disturbances.ts';
-import { type FaultKind, type InstanceFault, pick, strikesInstance } from './faults.ts';
+import { type FaultKind, type InstanceFault, pick, strikesInstance, strikesMasters } from './faults.ts';
 import type { OwnClock } from './own-clock.ts';
 import type { People } from './people.ts';
 import type { Rival } from './rival.ts';
@@ -93,7 +93,9 @@ export class Striker {
   /** `aimed`: the slot that it strikes, or null for whichever. */
   #strike(number: number, kind: FaultKind, random: Random, aimed: string | null): void {
     const ours = [...this.#parts.world.cloud.machines.values()].filter(
-      ({ instance }) => instance.tags[cloudTags.cluster] === this.#parts.cluster,
+      ({ instance: { tags } }) =>
+        tags[cloudTags.cluster] === this.#parts.cluster &&
+        (tags[cloudTags.role] !== 'controlPlane' || strikesMasters(kind)),
     );
     const drawn = pick(random, ours);
     const machine = ours.find(({ instance }) => instance.tags[cloudTags.slot] === aimed) ?? drawn;

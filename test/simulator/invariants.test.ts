@@ -11,6 +11,7 @@ import {
   nothingLeaked,
   onlyOnTheFailed,
   onlyOurs,
+  quorumStands,
   withinBudgets,
 } from '../../src/simulator/invariants.ts';
 
@@ -35,6 +36,19 @@ const deed: Deed = { call: 'reboot', instance: 'i-1', ours: true, times: 1 };
 const ending: Ending = { slots: ['w-0', 'w-1'], healthy: ['w-0', 'w-1'], instances: ['w-0', 'w-1'] };
 
 describe('each invariant holds on what is right, and a planted violation is caught', () => {
+  test('1: the quorum', () => {
+    const stop = { call: 'stop', instance: 'i-1', voters: 3, healthy: 3, healthyWithout: 2 };
+    expect(quorumStands(stop)).toEqual([]);
+    expect(quorumStands({ ...stop, healthy: 2, healthyWithout: 1 })).toMatchObject([{ invariant: 1 }]);
+    expect(quorumStands({ ...stop, call: 'start', healthy: 2, healthyWithout: 1 })).toEqual([]);
+    // This one is down already, or all is lost already.
+    expect(quorumStands({ ...stop, healthy: 2, healthyWithout: 2 })).toEqual([]);
+    expect(quorumStands({ ...stop, healthy: 1, healthyWithout: 0 })).toEqual([]);
+    expect(quorumStands({ ...stop, voters: 1, healthy: 1, healthyWithout: 0 })).toMatchObject([
+      { invariant: 1 },
+    ]);
+  });
+
   test('2: budgets', () => {
     expect(withinBudgets(moment([node('w-0', held), node('w-1')]))).toEqual([]);
     expect(withinBudgets(moment([node('w-0', held), node('w-1', held)]))).toMatchObject([{ invariant: 2 }]);
