@@ -18,6 +18,17 @@ async function work(): Promise<void> {
   }
 }
 
+// What breaks by itself proves nothing of a mutant.
+const unharmed = await judge({
+  name: 'none',
+  breaks: 'nothing',
+  edits: [],
+  seeds: Math.max(...chosen.map(({ seeds }) => seeds)),
+});
+if (unharmed.seed !== null)
+  throw new Error(
+    `without any mutant, seed ${unharmed.seed} breaks invariant ${unharmed.invariant}: ${unharmed.what}`,
+  );
 await Promise.all([work(), work()]);
 const rows = chosen.map((mutant) => {
   const verdict = verdicts.get(mutant.name);

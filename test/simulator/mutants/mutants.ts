@@ -255,8 +255,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/effects/node/replace-instance.ts',
-        old: 'if (input.instanceId !== null) await removeInstance(world, input.instanceId, context);',
-        new: 'if (input.pool === "") await removeInstance(world, input.slot, context);',
+        old: 'await removeInstance(world, input.instanceId, context);',
+        new: '',
       },
     ],
     seeds: 20,
