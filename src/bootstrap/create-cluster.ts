@@ -4,8 +4,8 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { awaitNodes } from './await-nodes.ts';
 import { type BundleReference, packBundle, publishBundle } from './bundle.ts';
-import type { ClusterApi } from './cluster-api.ts';
 import type { KeyPair } from './certificates.ts';
+import type { ClusterApi } from './cluster-api.ts';
 import {
   type ClusterKeys,
   createClusterKeys,
@@ -168,7 +168,14 @@ export async function createCluster(options: CreateClusterOptions): Promise<Crea
     await ask('the roles of new nodes', () => api.apply([...bootstrapManifests, secret]));
 
     const [joined, workers] = await Promise.all([
-      joinOthers(options, { etcd, loadBalancer, first: ip, others: await others, timeoutMs: timeouts.apiMs, running }),
+      joinOthers(options, {
+        etcd,
+        loadBalancer,
+        first: ip,
+        others: await others,
+        timeoutMs: timeouts.apiMs,
+        running,
+      }),
       startWorkers(options, material, token),
     ]);
     const masters = [first, ...joined];

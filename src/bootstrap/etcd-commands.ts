@@ -174,7 +174,7 @@ const mustBeStopped =
   'if [ "$(systemctl is-active etcd || true)" = active ]; then echo "etcd runs: stop it first" >&2; exit 1; fi';
 
 function script(...lines: readonly string[]): string {
-  return ['set -eu', 'root="${WDRIP_ROOT:-}"', ...lines, ''].join('\n');
+  return ['set -eu', `root="\${WDRIP_ROOT:-}"`, ...lines, ''].join('\n');
 }
 
 /**

@@ -19,7 +19,12 @@ export interface WorkerSettings {
 
 /** Everything that makes an instance a worker. No key of an authority is in it: a worker can prove who it is, and nothing more. */
 export function workerFiles(settings: WorkerSettings): readonly NodeFile[] {
-  return kubeletFiles({ ...settings, bootstrap: { token: settings.token }, labels: { [kubernetesNames.pool]: settings.pool }, taints: [] });
+  return kubeletFiles({
+    ...settings,
+    bootstrap: { token: settings.token },
+    labels: { [kubernetesNames.pool]: settings.pool },
+    taints: [],
+  });
 }
 
 /** In the order in which they are started. */

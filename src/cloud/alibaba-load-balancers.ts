@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { Failure } from '../failure.ts';
 import { asClientToken } from './changes.ts';
 import { cloudCodes } from './errors.ts';
-import type { Backend, ListenerSpec, LoadBalancer, LoadBalancerSpec, LoadBalancers } from './load-balancers.ts';
+import type {
+  Backend,
+  ListenerSpec,
+  LoadBalancer,
+  LoadBalancerSpec,
+  LoadBalancers,
+} from './load-balancers.ts';
 import type { Asking } from './port.ts';
 import { createRpcCaller, type Product, type RpcCaller } from './rpc.ts';
 import { type AlibabaOptions, taken } from './sdk.ts';
@@ -175,7 +181,10 @@ async function backends(
     answer: healthAnswer,
   });
   const said = new Map(
-    status.BackendServers.BackendServer.map(({ ServerId, ServerHealthStatus }) => [ServerId, ServerHealthStatus]),
+    status.BackendServers.BackendServer.map(({ ServerId, ServerHealthStatus }) => [
+      ServerId,
+      ServerHealthStatus,
+    ]),
   );
   return attribute.BackendServers.BackendServer.map(({ ServerId: instanceId }) => {
     const word = said.get(instanceId);

@@ -39,7 +39,10 @@ export function sandboxClusterSpec(state: SandboxState, settings: SandboxCluster
     controlPlane: {
       ...template(state, 'control-plane'),
       replicas: settings.masters,
-      loadBalancer: { vSwitchId: first(catalogOfState(state).vSwitches, 'vSwitch').id, specification: BALANCER_SPECIFICATION },
+      loadBalancer: {
+        vSwitchId: first(catalogOfState(state).vSwitches, 'vSwitch').id,
+        specification: BALANCER_SPECIFICATION,
+      },
     },
     pools: [{ ...template(state, 'worker'), id: POOL, replicas: settings.workers }],
   };

@@ -3,6 +3,7 @@ import type { Manifest, NodeReadiness } from '../../src/bootstrap/cluster-api.ts
 import type { ClusterSpec } from '../../src/bootstrap/cluster-spec.ts';
 import { type CreateClusterOptions, createCluster } from '../../src/bootstrap/create-cluster.ts';
 import type { Instance, InstanceSpec } from '../../src/cloud/port.ts';
+import type { Member } from '../../src/etcd/port.ts';
 import { Failure } from '../../src/failure.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 import { impatientClock } from './impatient-clock.ts';
@@ -22,16 +23,27 @@ const spec: ClusterSpec = {
   cluster: 'demo',
   objects: { region: 'cn-hangzhou', bucket: 'bucket', endpoint: '' },
   network: { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', domain: 'cluster.local' },
-  sans: ['10.0.0.1'],
+  sans: ['api.example.com'],
   nodeGraceSeconds: 40,
   endpointReconciler: 'lease',
-  controlPlane: template,
+  controlPlane: {
+    ...template,
+    replicas: 1,
+    loadBalancer: { vSwitchId: 'switch-a', specification: 'slb.s1.small' },
+  },
   pools: [{ ...template, id: 'workers', replicas: 3 }],
 };
 
 /** A cloud, a bucket and an API server in which everything comes to pass after some looks. */
 function world(
-  troubles: { apiDown?: boolean; stuck?: number; silentNode?: number; apiError?: Failure } = {},
+  troubles: {
+    apiDown?: boolean;
+    stuck?: number;
+    silentNode?: number;
+    apiError?: Failure;
+    masters?: number;
+    lazyLearner?: boolean;
+  } = {},
 ) {
   const asked: { spec: InstanceSpec; attempt: string }[] = [];
   const objects = new Map<string, Buffer>();
@@ -39,6 +51,11 @@ function world(
   const labels: unknown[] = [];
   const looks = new Map<number, number>();
   const steps: string[] = [];
+  const behind: string[] = [];
+  const deleted: string[] = [];
+  /** The etcd cluster: its first member is there from the beginning. */
+  let members: Member[] = [member('10.0.0.1', false, true)];
+  const etcdStory: string[] = [];
   const clock = impatientClock();
   const instance = (index: number): Instance => {
     const seen = (looks.get(index) ?? 0) + 1;
@@ -68,7 +85,39 @@ function world(
       },
       findInstance: async (id) => instance(Number(id.slice(2))),
     },
-    objects: { put: async (key, content) => void objects.set(key, content) },
+    loadBalancers: {
+      create: async () => ({ id: 'lb-1', address: '10.0.9.9' }),
+      ensureListener: async (_, { port, healthPort }) =>
+        void steps.push(`listener ${port}, checks ${healthPort}`),
+      addBackends: async (_, ids) => void behind.push(...ids),
+    },
+    etcd: () => ({
+      members: async () => {
+        // What was added starts by itself, one look later.
+        const seen = members;
+        if (!troubles.lazyLearner) members = members.map((each) => ({ ...each, started: true }));
+        return { clusterId: 'c', members: seen, answeredBy: '' };
+      },
+      addLearner: async (endpoints, [url = '']) => {
+        etcdStory.push(`add ${url} through ${endpoints.length}`);
+        if (members.some(({ learner }) => learner)) throw new Error('a second learner');
+        const added = { ...member('', true, false), id: url, peerUrls: [url] };
+        members = [...members, added];
+        return added;
+      },
+      promote: async (_, id) => {
+        const tried = etcdStory.at(-1);
+        etcdStory.push(`promote ${id}`);
+        if (tried !== etcdStory.at(-1))
+          throw new Failure({ kind: 'retryable', code: 'NotCaughtUp', message: 'not caught up' });
+        members = members.map((each) => (each.id === id ? { ...each, learner: false } : each));
+      },
+      close: () => void etcdStory.push('closed'),
+    }),
+    objects: {
+      put: async (key, content) => void objects.set(key, content),
+      delete: async (key) => void deleted.push(key),
+    },
     clusterApi: () => ({
       ready: async () => {
         apiLooks += 1;
@@ -89,12 +138,23 @@ function world(
       label: async (node, what) => void labels.push({ node, what }),
       close: () => void steps.push('closed'),
     }),
-    spec,
+    spec: { ...spec, controlPlane: { ...spec.controlPlane, replicas: troubles.masters ?? 1 } },
     clock,
     random: seededRandom(3),
     onProgress: (step) => void steps.push(step),
   };
-  return { options, asked, objects, applied, labels, steps, clock };
+  return { options, asked, objects, applied, labels, steps, clock, behind, deleted, etcdStory };
+}
+
+function member(address: string, learner: boolean, started: boolean): Member {
+  return {
+    id: address,
+    name: '',
+    started,
+    learner,
+    peerUrls: [`https://${address}:2380`],
+    clientUrls: [],
+  };
 }
 
 test('the control plane comes first, then its workers, and all end up Ready', async () => {
@@ -126,11 +186,53 @@ test('the control plane comes first, then its workers, and all end up Ready', as
   expect(applied.at(-1)?.kind).toBe('Secret');
   expect([...objects.keys()].map((key) => key.split('/').slice(0, 4).join('/'))).toEqual([
     'clusters/demo/bootstrap/control-plane',
+    'clusters/demo/bootstrap/control-plane',
     'clusters/demo/bootstrap/worker',
   ]);
   expect(created.material.controlPlaneBundle.key).toBe([...objects.keys()][0]);
-  expect(created.material.server).toBe('https://10.0.0.1:6443');
+  expect(created.material.server).toBe('https://10.0.9.9:6443');
+  expect(created.kubeconfig).toContain('https://10.0.9.9:6443');
   expect(steps.slice(-2)).toEqual(['4 of 4 nodes are Ready', 'closed']);
+});
+
+test('safety: only the first boot of the first master can begin an etcd cluster', async () => {
+  const { options, asked, objects, deleted } = world({ masters: 3 });
+  const { material } = await createCluster(options);
+  const [joining = '', founding = ''] = [...objects.keys()];
+  const holdsFound = async (key: string) =>
+    (await unpack(objects.get(key) ?? Buffer.alloc(0))).has('etc/etcd/found');
+  expect([await holdsFound(joining), await holdsFound(founding)]).toEqual([false, true]);
+  // What would run its user data once more finds nothing.
+  expect(deleted).toEqual([founding]);
+  expect(material.controlPlaneBundle.key).toBe(joining);
+  const named = asked.map(({ spec: { userData } }) => (userData.includes(founding) ? 'founding' : 'other'));
+  expect(named).toEqual(['founding', 'other', 'other', 'other', 'other', 'other']);
+});
+
+test('masters join etcd one after the other as learners, and go behind the balancer when they vote', async () => {
+  const { options, asked, behind, labels, etcdStory } = world({ masters: 3 });
+  const created = await createCluster(options);
+  const slots = created.instances.map(({ slot }) => slot);
+  expect(slots.slice(0, 3)).toEqual(['control-plane-0', 'control-plane-1', 'control-plane-2']);
+  expect(asked[1]?.spec.userData).toContain('https://10.0.0.1:2380');
+  expect(etcdStory).toEqual([
+    'add https://10.0.0.2:2380 through 1',
+    'promote https://10.0.0.2:2380',
+    'promote https://10.0.0.2:2380',
+    'add https://10.0.0.3:2380 through 2',
+    'promote https://10.0.0.3:2380',
+    'promote https://10.0.0.3:2380',
+    'closed',
+  ]);
+  expect(behind).toEqual(['i-0', 'i-1', 'i-2']);
+  expect(labels).toHaveLength(3);
+});
+
+test('a learner that never starts ends the creation, and is named', async () => {
+  const { options } = world({ masters: 3, lazyLearner: true });
+  await expect(createCluster(options)).rejects.toThrow(
+    'for the etcd member at 10.0.0.2 to vote; last seen: the learner has not started.',
+  );
 });
 
 test('no user data holds a secret of the bundle that it names', async () => {

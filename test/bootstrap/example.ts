@@ -20,7 +20,6 @@ const settings: ControlPlaneSettings = {
   clusterDomain: 'cluster.local',
   nodeGraceSeconds: 40,
   endpointReconciler: 'lease',
-  token: exampleToken,
 };
 
 /** The files of a control-plane node whose keys and certificates are placeholders. */
@@ -34,13 +33,12 @@ export function exampleControlPlane(changes: Partial<ControlPlaneSettings> = {})
       serviceAccount: { publicKey: 'public key of sa\n', privateKey: 'PRIVATE KEY of sa\n' },
     },
     {
-      apiserver: pair('apiserver'),
       apiserverKubeletClient: pair('apiserver-kubelet-client'),
       apiserverEtcdClient: pair('apiserver-etcd-client'),
       frontProxyClient: pair('front-proxy-client'),
-      etcd: pair('etcd'),
       controllerManager: pair('controller-manager'),
       scheduler: pair('scheduler'),
+      kubeletBootstrap: pair('kubelet-bootstrap'),
     },
   );
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { packBundle } from '../../src/bootstrap/bundle.ts';
-import { controlPlaneUnits } from '../../src/bootstrap/control-plane.ts';
+import { controlPlaneUnits, servingCertificates } from '../../src/bootstrap/control-plane.ts';
 import { userData } from '../../src/bootstrap/user-data.ts';
 import { exampleControlPlane } from './example.ts';
 
@@ -19,12 +19,25 @@ async function firstBoot(options: {
   readonly fetched?: boolean;
   readonly environment?: Record<string, string>;
 }) {
-  const bundle = await packBundle('demo', 'control-plane', exampleControlPlane(), controlPlaneUnits);
+  const bundle = await packBundle(
+    'demo',
+    'control-plane',
+    exampleControlPlane(),
+    controlPlaneUnits,
+    servingCertificates({
+      serviceAddress: '10.96.0.1',
+      domain: 'cluster.local',
+      alternatives: ['10.0.9.9', 'api.example.com'],
+    }),
+  );
   const tools = join(folder, 'tools');
   await mkdir(tools);
   await writeFile(join(folder, 'bundle'), bundle.content);
   const told = `echo "$(basename "$0") $*" >> ${folder}/told`;
-  const fetch = options.fetched === false ? 'exit 1' : `for out; do :; done; cp ${folder}/bundle "$out"`;
+  const fetch =
+    options.fetched === false
+      ? 'exit 1'
+      : `[ "$1" = fetch ] || exit 0; for out; do :; done; cp ${folder}/bundle "$out"`;
   await writeFile(join(tools, 'wdrip-node'), `#!/bin/sh\n${told}\n${fetch}\n`, { mode: 0o755 });
   await writeFile(join(tools, 'systemctl'), `#!/bin/sh\n${told}\n`, { mode: 0o755 });
   await writeFile(join(tools, 'curl'), `#!/bin/sh\n${told}\nexit 7\n`, { mode: 0o755 });
@@ -39,6 +52,7 @@ async function firstBoot(options: {
     endpoint: '',
     key,
     sha256,
+    seeds: ['https://10.0.0.1:2380'],
   });
   const identity = options.environment ?? { WDRIP_IP: '10.0.0.4', WDRIP_INSTANCE: 'i-abc' };
   const { status, stderr } = spawnSync('sh', ['-s'], {
@@ -54,13 +68,21 @@ test('a first boot fetches the bundle, puts the node into its files and starts t
   const { root, status, heard, sha256 } = await firstBoot({});
   expect(status).toBe(0);
   expect(heard[0]).toContain(`--sha256 ${sha256}`);
+  const pki = `${root}/etc/kubernetes/pki`;
+  const service = 'kubernetes.default.svc';
   expect(heard.slice(1)).toEqual([
+    `wdrip-node issue --ca ${pki}/ca --out ${pki}/apiserver --common-name kube-apiserver` +
+      ` --names kubernetes,kubernetes.default,${service},${service}.cluster.local,localhost,api.example.com` +
+      ' --addresses 10.0.0.4,127.0.0.1,10.96.0.1,10.0.9.9',
+    `wdrip-node issue --ca ${pki}/etcd/ca --out ${pki}/etcd/etcd --common-name i-abc --client` +
+      ' --names localhost --addresses 10.0.0.4,127.0.0.1',
     'systemctl daemon-reload',
     ...controlPlaneUnits.map((unit) => `systemctl enable --now ${unit}.service`),
   ]);
   const kubelet = await readFile(join(root, 'etc/systemd/system/kubelet.service'), 'utf8');
   expect(kubelet).toContain('--hostname-override=10.0.0.4.i-abc');
   expect(kubelet).toContain(`--kubeconfig=${root}/etc/kubernetes/kubelet.conf`);
+  expect(await readFile(join(root, 'etc/etcd/seeds'), 'utf8')).toBe('https://10.0.0.1:2380\n');
   const left = spawnSync('grep', ['-rl', '@WDRIP_', root, '--exclude=install.sh'], { encoding: 'utf8' });
   expect(left.stdout).toBe('');
   expect(await readdir(join(root, 'var/lib/wdrip'))).toEqual([]);

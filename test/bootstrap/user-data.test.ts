@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { controlPlaneUserData } from '../../src/bootstrap/control-plane-user-data.ts';
 import { bootstrapTokenSecret, newBootstrapToken } from '../../src/bootstrap/manifests.ts';
 import { MAX_USER_DATA_BYTES, userData } from '../../src/bootstrap/user-data.ts';
 import { prepareWorkerUserData } from '../../src/bootstrap/worker-user-data.ts';
@@ -21,6 +22,14 @@ test('user data is a short script that fetches a bundle, and the golden one', ()
   expect(script.startsWith('#!/bin/sh\n')).toBe(true);
   expect(Buffer.byteLength(script)).toBeLessThan(4 * 1024);
   expect(script).toMatchSnapshot();
+});
+
+test('a master is told whom to ask whether it may join etcd', () => {
+  const script = controlPlaneUserData(exampleMaterial, ['10.0.0.1', '10.0.0.2']);
+  expect(script).toMatchSnapshot();
+  expect(() => controlPlaneUserData(exampleMaterial, ["10.0.0.1'; reboot"])).toThrow(
+    'cannot stand in user data',
+  );
 });
 
 test('what could break out of the quotes is refused, and so is what is too long', () => {

@@ -10,7 +10,7 @@ import { writePrivately } from '../../src/sandbox/private-file.ts';
 import { loadConfig } from '../../src/supervisor/config.ts';
 import { exampleState } from './example.ts';
 
-const settings = { workers: 4, nodeGraceSeconds: 10, policy: { suspectMs: 2_000 } };
+const settings = { masters: 3, workers: 4, nodeGraceSeconds: 10, policy: { suspectMs: 2_000 } };
 
 let folder = '';
 beforeEach(async () => {
@@ -20,7 +20,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 test("the supervisor takes the sandbox's configuration, which is for its owner only", async () => {
   const paths = sandboxPaths(folder);
-  await writePrivately(paths.supervise, superviseConfiguration(paths, exampleState, settings));
+  await writePrivately(paths.supervise, superviseConfiguration(paths, exampleState, settings, 'lb-1'));
   expect((await stat(paths.supervise)).mode & 0o777).toBe(0o600);
   const config = await loadConfig(paths.supervise);
   expect(config).toMatchObject({
@@ -31,6 +31,16 @@ test("the supervisor takes the sandbox's configuration, which is for its owner o
     cloud: { endpoint: '127.0.0.1:18080', protocol: 'http', region: 'cn-hangzhou' },
     objects: { endpoint: 'http://localhost:18081', bucket: 'wdrip-demo', sldEnable: true },
   });
+  expect(config.etcd).toEqual({
+    caFile: join(folder, 'etcd-ca.crt'),
+    certFile: join(folder, 'etcd-client.crt'),
+    keyFile: join(folder, 'etcd-client.key'),
+  });
+  expect(config.controlPlane).toMatchObject({
+    replicas: 3,
+    ramRole: 'wdrip-demo-control-plane',
+    loadBalancerId: 'lb-1',
+  });
   expect(config.pools).toMatchObject([
     { id: 'workers', replicas: 4, ramRole: 'wdrip-demo-worker', policy: { suspectMs: 2_000 } },
   ]);
@@ -38,7 +48,7 @@ test("the supervisor takes the sandbox's configuration, which is for its owner o
 
 test('what the cluster asks for is in the catalogue of the cloud, in every zone', () => {
   const spec = sandboxClusterSpec(exampleState, settings);
-  expect(spec.sans).toContain('127.3.1.1');
+  expect(spec.controlPlane.replicas).toBe(3);
   const catalog = catalogOf('cn-hangzhou', ['cn-hangzhou-h', 'cn-hangzhou-i', 'cn-hangzhou-j']);
   for (const group of [spec.controlPlane, ...spec.pools]) {
     expect(catalog.imageIds).toContain(group.imageId);
@@ -49,5 +59,6 @@ test('what the cluster asks for is in the catalogue of the cloud, in every zone'
       expect(catalog.vSwitches).toContainEqual({ id: vSwitchId, zone });
     }
   }
+  expect(catalog.vSwitches.map(({ id }) => id)).toContain(spec.controlPlane.loadBalancer.vSwitchId);
   expect(spec.pools.map(({ id, replicas }) => ({ id, replicas }))).toEqual([{ id: 'workers', replicas: 4 }]);
 });

@@ -46,7 +46,10 @@ export async function startCloudServers(
   settings: ServerSettings = {},
 ): Promise<CloudServers> {
   const started: Listening[] = [];
-  const balancers = startBalancers(cloud.world, { originOf: settings.originOf, failed: settings.warn ?? (() => {}) });
+  const balancers = startBalancers(cloud.world, {
+    originOf: settings.originOf,
+    failed: settings.warn ?? (() => {}),
+  });
   const close = async () => {
     await Promise.all([balancers.close(), ...started.map((server) => server.close())]);
   };

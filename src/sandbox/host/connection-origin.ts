@@ -28,7 +28,9 @@ function inodeOf({ address, port }: RemoteEnd): string | null {
 /** A process and all below it. Children are told by the thread that made them. */
 function tree(pid: number): readonly number[] {
   const children = list(`/proc/${pid}/task`).flatMap((thread) =>
-    read(`/proc/${pid}/task/${thread}/children`).split(' ').filter((word) => word !== ''),
+    read(`/proc/${pid}/task/${thread}/children`)
+      .split(' ')
+      .filter((word) => word !== ''),
   );
   return [pid, ...children.map(Number).flatMap(tree)];
 }

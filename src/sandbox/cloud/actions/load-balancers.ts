@@ -76,12 +76,16 @@ export const createTcpListener: Action = ({ world, params }) => {
   const backendPort = portOf(params, 'BackendServerPort');
   required(params, 'Bandwidth');
   within(params, 'Bandwidth', -1, 5_120, -1);
-  if (balancer.listeners.some((listener) => listener.port === port)) throw new ApiError(unverified.listenerExists);
+  if (balancer.listeners.some((listener) => listener.port === port))
+    throw new ApiError(unverified.listenerExists);
   const { interval, timeout, healthyThreshold, unhealthyThreshold } = unverified.healthCheck;
   const listener: ListenerRecord = {
     port,
     backendPort,
-    healthPort: optional(params, 'HealthCheckConnectPort') === null ? backendPort : portOf(params, 'HealthCheckConnectPort'),
+    healthPort:
+      optional(params, 'HealthCheckConnectPort') === null
+        ? backendPort
+        : portOf(params, 'HealthCheckConnectPort'),
     // Lower camel on the wire, unlike all others (official SDK model).
     intervalMs: within(params, 'healthCheckInterval', 1, 50, interval) * 1_000,
     timeoutMs: within(params, 'HealthCheckConnectTimeout', 1, 300, timeout) * 1_000,
@@ -161,7 +165,9 @@ export const describeHealthStatus: Action = ({ world, params }) => {
 
 function switchListener(world: World, params: Params, running: boolean) {
   const { balancer, listener } = listenerOf(world, params);
-  const listeners = balancer.listeners.map((each) => (each.port === listener.port ? { ...each, running } : each));
+  const listeners = balancer.listeners.map((each) =>
+    each.port === listener.port ? { ...each, running } : each,
+  );
   world.putBalancer({ ...balancer, listeners });
   return done;
 }
@@ -182,7 +188,12 @@ function listenerOf(world: World, params: Params) {
 
 /** `BackendServers` is a list in JSON, whose numbers may be texts (official documentation). */
 const serversSchema = z
-  .array(z.looseObject({ ServerId: z.string().min(1), Weight: z.coerce.number().int().min(0).max(100).default(100) }))
+  .array(
+    z.looseObject({
+      ServerId: z.string().min(1),
+      Weight: z.coerce.number().int().min(0).max(100).default(100),
+    }),
+  )
   .min(1)
   .max(MOST_SERVERS);
 

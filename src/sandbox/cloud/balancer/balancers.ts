@@ -53,7 +53,9 @@ export function startBalancers(
         running.set(key, { record, listener });
         listener.setBackends(targetsOf(world, balancer));
       } catch (caught) {
-        options.failed(`${balancer.address}:${record.port}: ${caught instanceof Error ? caught.message : caught}`);
+        options.failed(
+          `${balancer.address}:${record.port}: ${caught instanceof Error ? caught.message : caught}`,
+        );
       }
     }
   };

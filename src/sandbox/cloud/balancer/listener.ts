@@ -50,13 +50,19 @@ interface Behind {
  * backend becomes unhealthy, and none is made from a server to itself, since its packets would come back to it as its own. Rejects if it
  * can't listen.
  */
-export async function startListener(settings: ListenerSettings, clock: Clock, originOf: OriginOf): Promise<RunningListener> {
+export async function startListener(
+  settings: ListenerSettings,
+  clock: Clock,
+  originOf: OriginOf,
+): Promise<RunningListener> {
   const behind = new Map<string, Behind>();
   const clients = new Set<Socket>();
   let turn = 0;
 
   const pick = (): Behind | null => {
-    const able = [...behind.values()].filter(({ target, checker }) => target.weight > 0 && checker.health === 'normal');
+    const able = [...behind.values()].filter(
+      ({ target, checker }) => target.weight > 0 && checker.health === 'normal',
+    );
     turn += 1;
     return able[turn % Math.max(1, able.length)] ?? null;
   };
@@ -124,9 +130,14 @@ export async function startListener(settings: ListenerSettings, clock: Clock, or
       for (const [serverId, target] of wanted) {
         if (behind.has(serverId)) continue;
         const connections = new Set<() => void>();
-        const checker = startChecks({ host: target.ip, port: settings.healthPort }, settings, clock, (health) => {
-          if (health === 'abnormal') for (const end of [...connections]) end();
-        });
+        const checker = startChecks(
+          { host: target.ip, port: settings.healthPort },
+          settings,
+          clock,
+          (health) => {
+            if (health === 'abnormal') for (const end of [...connections]) end();
+          },
+        );
         behind.set(serverId, { target, checker, connections });
       }
     },

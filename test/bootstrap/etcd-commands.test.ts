@@ -1,0 +1,101 @@
+import { spawnSync } from 'node:child_process';
+import { expect, test } from '@jest/globals';
+import {
+  forceNewCluster,
+  inspectMember,
+  keepCopy,
+  restoreSnapshot,
+  setSeeds,
+  startControlPlane,
+  startMember,
+  stopControlPlane,
+  wipeMember,
+} from '../../src/bootstrap/etcd-commands.ts';
+import { newerData, readInspection } from '../../src/bootstrap/etcd-inspection.ts';
+
+const object = {
+  region: 'cn-hangzhou',
+  bucket: 'wdrip-demo',
+  endpoint: 'http://127.0.0.1:18081',
+  key: 'clusters/demo/bootstrap/control-plane/restore/a1',
+  sha256: 'ab'.repeat(32),
+};
+const source = {
+  object,
+  token: 'demo-a1',
+  bumpRevision: 1_000,
+  markCompacted: true,
+};
+
+test('every command is a script that a shell takes', () => {
+  const scripts = [
+    inspectMember(),
+    stopControlPlane(),
+    startControlPlane(),
+    startControlPlane({ restart: true }),
+    startMember(),
+    keepCopy('a1'),
+    wipeMember('a1'),
+    setSeeds(['10.0.0.1']),
+    forceNewCluster('a1'),
+    restoreSnapshot('a1', source),
+  ];
+  for (const script of scripts) {
+    const { status, stderr } = spawnSync('sh', ['-n'], { input: script, encoding: 'utf8' });
+    expect({ script, status, stderr }).toEqual({ script, status: 0, stderr: '' });
+  }
+});
+
+test('safety 45: a restore bumps the revision and marks what was before as compacted', () => {
+  expect(restoreSnapshot('a1', source)).toContain('--bump-revision 1000 --mark-compacted');
+  expect(restoreSnapshot('a1', { ...source, bumpRevision: 0 })).not.toContain('--bump');
+});
+
+test('safety 45: the API servers are stopped for a restore, and stay so after a reboot', () => {
+  expect(stopControlPlane()).toContain('systemctl disable --now etcd kube-apiserver');
+  expect(startControlPlane()).toContain('systemctl enable etcd kube-apiserver');
+});
+
+test('safety 55: a restored cluster has a token of its own', () => {
+  expect(restoreSnapshot('a1', source)).toContain("--initial-cluster-token 'demo-a1'");
+});
+
+test('what could break out of a script is refused', () => {
+  expect(() => wipeMember('a; reboot')).toThrow('cannot stand in a script');
+  expect(() => keepCopy('../x')).toThrow('cannot stand in a script');
+  expect(() => setSeeds(['x\ny'])).toThrow('cannot stand in a script');
+  const key = "x'; reboot; '";
+  expect(() => restoreSnapshot('a1', { ...source, object: { ...object, key } })).toThrow('cannot stand');
+  expect(() => restoreSnapshot('a1', { ...source, object: { ...object, sha256: 'no' } })).toThrow('64');
+});
+
+const data = {
+  exists: true,
+  memberId: 'a',
+  clusterId: 'b',
+  term: 3,
+  commit: 9,
+  lastTerm: 3,
+  lastIndex: 10,
+  database: null,
+  inUse: true,
+  broken: '',
+};
+
+test('an inspection is read from the last line; rubbish is a failure that can be tried again', () => {
+  const units = {
+    etcd: 'active',
+    'kube-apiserver': 'inactive',
+    'kube-apiserver-ready': 'inactive',
+    'kube-controller-manager': 'inactive',
+    'kube-scheduler': 'failed',
+  };
+  expect(readInspection(`noise\n${JSON.stringify({ units, data })}\n`)).toEqual({ units, data });
+  expect(() => readInspection('sh: wdrip-node: not found')).toThrow('not found');
+});
+
+test('newer data is told by the last term, then by the last index', () => {
+  expect(newerData(data, { ...data, lastIndex: 11 })).toBeLessThan(0);
+  expect(newerData({ ...data, lastTerm: 4, lastIndex: 1 }, data)).toBeGreaterThan(0);
+  expect(newerData(data, data)).toBe(0);
+});
