@@ -4,7 +4,7 @@ import { ask } from './live.js';
 import { clusterNow, model, sortedNodes } from './model.js';
 import { stateOf, timeOfDay } from './words.js';
 
-/** So many nodes in trouble are named; of more it is said how many. */
+/** So many nodes in trouble are named; of more it is only said how many, so that the sentence stays one line. */
 const namedAtMost = 2;
 
 const summary = byId('summary');
@@ -49,10 +49,8 @@ export function showBar() {
     if (head.supervisor === 'up')
       wanted.push(head.storms.length === 0 ? ['healthy', 'no storm'] : ['held', 'storm']);
     const permits = nodes.filter(({ permit }) => permit).length;
-    wanted.push([
-      permits === 0 ? 'healthy' : 'repairing',
-      permits === 1 ? '1 node taken away' : `${permits} nodes taken away`,
-    ]);
+    const away = permits === 1 ? '1 node taken away' : `${permits} nodes taken away`;
+    wanted.push(permits === 0 ? ['healthy', 'no node taken away'] : ['repairing', away]);
   }
   keyed(
     chips,
@@ -93,10 +91,9 @@ function sentence(count, bad) {
   if (model.connection !== 'live' && model.head === null) return { kind: 'unknown', text: 'Connecting' };
   if (count === 0) return { kind: 'unknown', text: 'No node is known yet' };
   if (bad.length === 0) return { kind: 'healthy', text: `All ${count} nodes are healthy` };
-  const named = bad.slice(0, namedAtMost).map((node) => `${node.slot} (${stateOf(node).word})`);
-  const more = bad.length > namedAtMost ? ` and ${bad.length - namedAtMost} more` : '';
+  const named = bad.map((node) => `${node.slot} (${stateOf(node).word})`).join(', ');
   return {
     kind: 'suspect',
-    text: `${bad.length} of ${count} nodes ${bad.length === 1 ? 'is' : 'are'} not healthy: ${named.join(', ')}${more}`,
+    text: `${bad.length} of ${count} nodes ${bad.length === 1 ? 'is' : 'are'} not healthy${bad.length > namedAtMost ? '' : `: ${named}`}`,
   };
 }

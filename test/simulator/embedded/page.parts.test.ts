@@ -81,11 +81,8 @@ describe('the page in a real browser', () => {
     await says(page, 'workers-0', 'suspect');
     await speed(page, 1);
     const count = page.locator('.due-count');
-    const first = await count.textContent();
-    await page.waitForFunction(
-      (before) => document.querySelector('.due-count')?.textContent !== before,
-      first,
-    );
+    const first = (await count.textContent()) ?? '';
+    await count.filter({ hasNotText: first }).waitFor();
     expect(await page.title()).toMatch(/^\(1\) /);
     await speed(page, 60);
     const stories = page.getByRole('list', { name: 'The story of this node' });
@@ -140,7 +137,7 @@ describe('the page in a real browser', () => {
     await page.getByText('All 15 nodes are healthy').waitFor();
     await page.getByRole('button', { name: 'Pause repairs', exact: true }).focus();
     await page.keyboard.press('Tab');
-    const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
+    const focused = () => page.locator(':focus').textContent();
     expect(await focused()).toMatch(/^control-plane-0/);
     await page.keyboard.press('ArrowRight');
     expect(await focused()).toMatch(/^control-plane-2/);
@@ -167,7 +164,7 @@ describe('the page in a real browser', () => {
     await page.getByText(/^Out of sight/).waitFor();
     await speed(page, 1);
     expect(await judge(page)).toEqual([]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    expect(await page.evaluate<boolean>('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
     await page.getByRole('button', { name: 'End it now' }).first().click();
     await page.getByText('API in sight').waitFor();
   });
