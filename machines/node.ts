@@ -106,7 +106,8 @@ export type NodeEvent =
   | { readonly type: 'REPAIRS_RESUMED'; readonly at: number }
   | { readonly type: 'POLICY_CHANGED'; readonly at: number; readonly policy: NodePolicyChanges }
   | { readonly type: 'SLOT_RETIRED'; readonly at: number }
-  | { readonly type: 'SLOT_WANTED'; readonly at: number };
+  | { readonly type: 'SLOT_WANTED'; readonly at: number }
+  | { readonly type: 'MARKS_LEFT'; readonly at: number };
 
 /**
  * What each effect is given and gives back. The effects live in src/effects; each output's `at` is when it ended, in epoch ms,
@@ -436,6 +437,13 @@ const draining = ladder.createStateConfig({
   },
 });
 
+/** A request that was called off may land late: what it set is lifted like everything else. */
+const marksLeft = {
+  target: 'recovering',
+  actions: 'noteMarks',
+  description: 'A cordon or mark of ours is there all the same.',
+} as const;
+
 /** What a slot that nobody wants loses: nothing is gone yet, so that a person who thinks better of it gets the node back. */
 const wantedAgain = { target: '#node.suspect', actions: 'forget' } as const;
 
@@ -570,7 +578,10 @@ export const nodeMachine = ladder.createMachine({
     },
     healthy: {
       description: 'Ready, and has been for a while.',
-      on: { NODE_NOT_READY: { guard: 'isNews', target: 'suspect', actions: 'noteNotReady' } },
+      on: {
+        NODE_NOT_READY: { guard: 'isNews', target: 'suspect', actions: 'noteNotReady' },
+        MARKS_LEFT: { ...marksLeft },
+      },
     },
     suspect: {
       description: 'NotReady, but perhaps only for a moment: nothing is done for two heartbeat periods.',
@@ -750,6 +761,7 @@ export const nodeMachine = ladder.createMachine({
           actions: 'regainSight',
           description: 'Whether Ready held meanwhile was not seen: it must hold for its full time from now.',
         },
+        MARKS_LEFT: { ...marksLeft },
       },
     },
     throttled: {

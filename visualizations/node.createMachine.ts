@@ -116,6 +116,11 @@ export const nodeMachine = createMachine({
           "guard": "isNews",
           "target": "suspect",
           "actions": "noteNotReady"
+        },
+        "MARKS_LEFT": {
+          "target": "recovering",
+          "actions": "noteMarks",
+          "description": "A cordon or mark of ours is there all the same."
         }
       }
     },
@@ -973,6 +978,11 @@ export const nodeMachine = createMachine({
           "reenter": true,
           "actions": "regainSight",
           "description": "Whether Ready held meanwhile was not seen: it must hold for its full time from now."
+        },
+        "MARKS_LEFT": {
+          "target": "recovering",
+          "actions": "noteMarks",
+          "description": "A cordon or mark of ours is there all the same."
         }
       }
     },

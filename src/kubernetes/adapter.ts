@@ -38,9 +38,10 @@ export function createKubernetes(options: KubernetesOptions): KubernetesAdapter 
   const writes = { connection, apis, context };
   return {
     watch: (watcher) => watchCluster(connection, context, log, watcher),
-    cordon: (node, mark = new Date(wallTime(clock)).toISOString()) => cordon(writes, node, mark),
-    uncordon: (node) => uncordon(writes, node),
-    annotate: (node, annotations) => annotate(writes, node, annotations),
+    cordon: (node, mark = new Date(wallTime(clock)).toISOString(), signal) =>
+      cordon({ ...writes, signal }, node, mark),
+    uncordon: (node, signal) => uncordon({ ...writes, signal }, node),
+    annotate: (node, annotations, signal) => annotate({ ...writes, signal }, node, annotations),
     drain: (node, drainOptions) => drain(connection, apis, context, node, drainOptions),
     releasePods: (node) => releasePods(connection, apis, context, node),
     deleteNode: (node) => deleteNode(writes, node),

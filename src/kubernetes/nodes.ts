@@ -13,25 +13,36 @@ export interface NodeWrites {
   readonly connection: Connection;
   readonly apis: Apis;
   readonly context: RetryContext;
+  /** Once it is aborted nothing is sent any more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A Node changes by itself only every few seconds: five meetings in a row are not chance. */
 const MOST_CONFLICTS = 5;
 
 /** The Node object as it is in etcd now. Throws `Failure` `notFound`. */
-export function readNode({ connection, context }: NodeWrites, name: string): Promise<NodeObject> {
+export function readNode({ connection, context, signal }: NodeWrites, name: string): Promise<NodeObject> {
   const asked = { method: 'GET', url: connection.url(`/api/v1/nodes/${encodeURIComponent(name)}`) };
-  return retrying(context, async () => {
-    const answer = await connection.request({ ...asked, timeoutMs: context.limits.callMs });
-    return parseJsonAs(nodeSchema, answer.body, asked);
-  });
+  return retrying(
+    context,
+    async () => {
+      const answer = await connection.request({ ...asked, timeoutMs: context.limits.callMs });
+      return parseJsonAs(nodeSchema, answer.body, asked);
+    },
+    signal,
+  );
 }
 
 /** Sends a merge patch to a Node. With a `resourceVersion` in it, it fails with a conflict if the Node has changed since. */
-async function patchNode({ apis, context }: NodeWrites, name: string, patch: object): Promise<void> {
+async function patchNode({ apis, context, signal }: NodeWrites, name: string, patch: object): Promise<void> {
   const merge = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
-  await retrying(context, () =>
-    apis.core.patchNode({ name, body: patch, fieldManager: FIELD_MANAGER }, merge),
+  await retrying(
+    context,
+    () => {
+      signal?.throwIfAborted();
+      return apis.core.patchNode({ name, body: patch, fieldManager: FIELD_MANAGER }, merge);
+    },
+    signal,
   );
 }
 

@@ -67,13 +67,17 @@ export interface Kubernetes {
 
   /**
    * Marks the node unschedulable and as cordoned by wdrip, by `attempt` (or else the time). One that is already unschedulable is left as
-   * it is, unmarked: a person's. Throws `notFound`.
+   * it is, unmarked: a person's. Throws `notFound`. Once the signal is aborted nothing is sent any more; what is on its way may still land.
    */
-  cordon(node: string, attempt?: string): Promise<void>;
+  cordon(node: string, attempt?: string, signal?: AbortSignal): Promise<void>;
   /** Lifts a cordon only if wdrip set it. A node that does not exist is no error. */
-  uncordon(node: string): Promise<void>;
+  uncordon(node: string, signal?: AbortSignal): Promise<void>;
   /** Sets (or with null removes) annotations on the Node. A node that does not exist is no error. */
-  annotate(node: string, annotations: Readonly<Record<string, string | null>>): Promise<void>;
+  annotate(
+    node: string,
+    annotations: Readonly<Record<string, string | null>>,
+    signal?: AbortSignal,
+  ): Promise<void>;
   /**
    * Evicts the node's pods through the eviction API, so that disruption budgets hold (429 is retried), until all are gone or
    * `deadlineMs` from now. From a node that is `unreachable` nothing can confirm a deletion: there a pod counts as away once it is

@@ -1,4 +1,3 @@
-import { defaultNodePolicy } from '../../machines/policy.ts';
 import type { SupervisorContext } from '../../machines/supervisor.ts';
 import { cloudTags } from '../cloud/port.ts';
 import { kubernetesNames } from '../kubernetes/port.ts';
@@ -14,13 +13,18 @@ import {
   deletesWithMeasure,
   drainsEnd,
   fencedFirst,
+  goneOnProof,
   isMarked,
   joinsInPeace,
   locksHold,
   pausesHold,
   permitsReturn,
+  promised,
+  recoversOnFreshWord,
   recoveryIsFree,
+  restsFirst,
   stormsHold,
+  suspectsFirst,
   type WorkBegins,
 } from './safety.ts';
 import type { CloudEffect } from './world/cloud.ts';
@@ -29,6 +33,8 @@ import { instanceIdOf } from './world/objects.ts';
 import type { World } from './world/world.ts';
 
 const hourMs = 3_600_000;
+/** What the watch has not told is found by looking within this. */
+const longestNewsMs = 120_000;
 /** An announcement is no repair's business: it is made once, and may be lost while the API is disturbed or the supervisor is new. */
 const announcedMs = 30_000;
 
@@ -41,6 +47,8 @@ export interface AuditorParts {
   readonly wanted: (slot: string) => boolean;
   /** Something was wrong with requests to the Kubernetes API within the last `ms`. */
   readonly apiDisturbedWithin: (ms: number) => boolean;
+  /** Tellings of the watch were late, lost or doubled within the last `ms`. */
+  readonly watchDisturbedWithin: (ms: number) => boolean;
   /** When the supervisor's clock was last set, in the world's epoch ms. */
   readonly clockSetAt: () => number;
   readonly judge: (invariant: Violation['invariant'], violations: readonly Violation[]) => void;
@@ -55,6 +63,8 @@ export class Auditor {
   readonly #booted = new Map<string, { readonly id: string; readonly at: number; readonly waitMs: number }>();
   readonly #deletions = new Map<string, readonly number[]>();
   readonly #refusals = new Map<string, number>();
+  /** By node name: since when it has not been Ready, or not been there, in the world's epoch ms. */
+  readonly #notReadySince = new Map<string, number>();
 
   constructor(parts: AuditorParts) {
     this.#parts = parts;
@@ -72,6 +82,22 @@ export class Auditor {
     if (from === actor.state) return;
     if (before !== null && from.endsWith('.draining'))
       judge('safety 27', drainsEnd({ slot, overMs: this.#drainOver(life, before) }));
+    if (before !== null) {
+      const restedMs = life.clock.now() - before.since;
+      judge(
+        from === 'throttled' ? 'safety 25' : 'settling',
+        restsFirst({ slot, from, to: actor.state, restedMs }),
+      );
+    }
+    const booted = this.#booted.get(slot);
+    const heardAt = this.#parts.world.api.heartbeatAt(actor.context.nodeName ?? '');
+    if (
+      booted?.id === actor.context.instanceId &&
+      booted !== undefined &&
+      actor.state === 'recovering.clearing' &&
+      heardAt !== undefined
+    )
+      judge('safety 23', recoversOnFreshWord({ slot, bootedAt: booted.at, heardAt }));
     if (/^(recovering|healthy|joining|throttled|held|awaitingCloud|retiring)/.test(actor.state))
       this.#booted.delete(slot);
     const work = workOf(actor.state);
@@ -80,6 +106,8 @@ export class Auditor {
     judge('safety 26', pausesHold(begins));
     judge('locked', locksHold(begins));
     judge('safety 14', decidedInSight(begins));
+    judge('suspicion', suspectsFirst(begins));
+    judge('safety 3', goneOnProof(begins));
     judge('safety 7', stormsHold(begins));
     judge('safety 9', joinsInPeace(begins));
   }
@@ -90,7 +118,7 @@ export class Auditor {
     const machine = world.cloud.machines.get(id);
     const slot = machine?.instance.tags[cloudTags.slot] ?? '';
     const now = clock.now();
-    if (call === 'reboot' || call === 'start') this.#boots(slot, id, defaultNodePolicy.rebootWaitMs);
+    if (call === 'reboot' || call === 'start') this.#boots(slot, id, promised.rebootWaitMs);
     if (call === 'reboot') judge('safety 34', isMarked({ call, slot, annotation: this.#mark(life, slot) }));
     if (call === 'deleteInstance') {
       const recent = (this.#deletions.get(slot) ?? []).filter((at) => at > now - hourMs);
@@ -98,7 +126,7 @@ export class Auditor {
       if (wanted(slot)) judge('safety 1', deletesWithMeasure(slot, recent.length + 1));
     }
     if (call === 'runInstance') {
-      this.#boots(slot, id, defaultNodePolicy.replaceWaitMs);
+      this.#boots(slot, id, promised.replaceWaitMs);
       const others = [...world.cloud.machines.values()].filter(
         ({ instance }) =>
           instance.id !== id &&
@@ -130,6 +158,12 @@ export class Auditor {
     this.#parts.judge('safety 29', fencedFirst({ node, act, status: machine?.instance.status ?? null }));
   }
 
+  /** A Node object came, went or changed. */
+  nodeChanged(name: string): void {
+    if (this.#parts.world.api.nodes.get(name)?.ready === 'True') this.#notReadySince.delete(name);
+    else if (!this.#notReadySince.has(name)) this.#notReadySince.set(name, this.#parts.clock.now());
+  }
+
   /** Time has passed: what must not last is looked at. */
   tick(life: SupervisorLife | null): void {
     if (life === null) return;
@@ -140,6 +174,13 @@ export class Auditor {
       const readyForMs = this.#readyForMs(life, actor);
       this.#parts.judge('safety 13', recoveryIsFree({ slot, state: actor.state, readyForMs }));
     }
+  }
+
+  #notReadyForMs(name: string | null): number | null {
+    const since = this.#notReadySince.get(name ?? '');
+    return since === undefined || this.#parts.watchDisturbedWithin(longestNewsMs)
+      ? null
+      : this.#parts.clock.now() - since;
   }
 
   #boots(slot: string, id: string, waitMs: number): void {
@@ -181,7 +222,8 @@ export class Auditor {
       pausedForMs: spans.length === 0 ? null : Math.max(...spans),
       lockedForMs: since(world.cloud.lockedSince.get(instanceId ?? '')),
       sightedForMs: life.told.sightedSince === null ? null : life.clock.now() - life.told.sightedSince,
-      suspectMs: defaultNodePolicy.suspectMs,
+      notReadyForMs: this.#notReadyForMs(nodeName),
+      wronglyGone: actor.context.instance === 'gone' && machine !== undefined && work !== 'retiring',
       storm: this.#storm(life, actor),
       liedAboutForMs: since(lied),
       ...this.#lastBoot(slot, instanceId),
@@ -217,7 +259,7 @@ export class Auditor {
 
   /** How long a drain has been going on since it should have ended, by the supervisor's clock and only while it was there. */
   #drainOver(life: SupervisorLife, { since }: ActorRecord): number {
-    return life.clock.now() - Math.max(since + defaultNodePolicy.drainMs, life.startedAt);
+    return life.clock.now() - Math.max(since + promised.drainMs, life.startedAt);
   }
 
   /** How long the supervisor was told of the node that it is Ready, with a heartbeat that counts; null if it isn't, or is not seen. */

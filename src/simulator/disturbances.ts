@@ -8,6 +8,8 @@ import type { Telling } from './world/watch.ts';
 const shareStruck = 0.3;
 /** A list of the cloud shows the state of at most so long ago, in ms. */
 const listLagMs = 10_000;
+/** How many of the instances a partial list lacks. */
+const shareLacking = 0.2;
 /** A late telling is at most this late, in ms: less than the watch may be silent. */
 const latestMs = 8_000;
 
@@ -53,6 +55,19 @@ export class Disturbances {
   /** How old the state is that one list of the cloud shows, in ms. */
   listLagMs(): number {
     return this.#strikes('cloudListsLate') ? Math.ceil(this.#random.next() * listLagMs) : 0;
+  }
+
+  /** The same of the watch's tellings. */
+  watchDisturbedWithin(ms: number): boolean {
+    const kinds: readonly FaultKind[] = ['watchLate', 'watchLossy', 'watchDoubled'];
+    return kinds.some((kind) => (this.#until.get(kind) ?? 0) > this.#clock.now() - ms);
+  }
+
+  /** Whether a list of the cloud lacks an instance that exists. */
+  lacks(): boolean {
+    return (
+      (this.#until.get('cloudListsPartial') ?? 0) > this.#clock.now() && this.#random.next() < shareLacking
+    );
   }
 
   /** True while any of them lies on the requests to the Kubernetes API, or has within the last `ms`. */

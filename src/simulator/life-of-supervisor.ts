@@ -172,9 +172,9 @@ function listening(
     });
   return {
     watch,
-    cordon: (node, attempt) => kubernetes.cordon(node, attempt),
-    uncordon: (node) => kubernetes.uncordon(node),
-    annotate: (node, annotations) => kubernetes.annotate(node, annotations),
+    cordon: (node, attempt, signal) => kubernetes.cordon(node, attempt, signal),
+    uncordon: (node, signal) => kubernetes.uncordon(node, signal),
+    annotate: (node, annotations, signal) => kubernetes.annotate(node, annotations, signal),
     drain: (node, options) => kubernetes.drain(node, options),
     releasePods: (node) => kubernetes.releasePods(node),
     deleteNode: (node) => kubernetes.deleteNode(node),

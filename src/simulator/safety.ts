@@ -5,6 +5,19 @@ import type { Violation } from './invariants.ts';
  * number there. Spans are in ms.
  */
 
+/**
+ * What the defaults of machines/policy.ts promise, written down a second time on purpose: an invariant that read them would follow whoever
+ * breaks them. In ms.
+ */
+export const promised = {
+  suspectMs: 20_000,
+  settleMs: 30_000,
+  throttleMs: 600_000,
+  drainMs: 120_000,
+  rebootWaitMs: 180_000,
+  replaceWaitMs: 300_000,
+} as const;
+
 /** A rung's work, or the deletion of a slot that nobody wants, begins. */
 export interface WorkBegins {
   readonly slot: string;
@@ -16,8 +29,10 @@ export interface WorkBegins {
   readonly lockedForMs: number | null;
   /** How long the cluster has been seen without a break; null: it isn't. */
   readonly sightedForMs: number | null;
-  /** How long a node must have been NotReady in our sight. */
-  readonly suspectMs: number;
+  /** How long the Node has not been Ready without a break, in truth; null: that does not count, since tellings are late or lost. */
+  readonly notReadyForMs: number | null;
+  /** The actor believes that the instance is gone, and the cloud has it. */
+  readonly wronglyGone: boolean;
   /** The worst storm that the node is in, and for how long. */
   readonly storm: { readonly state: 'calm' | 'holding' | 'confirming'; readonly forMs: number };
   /** The node is well, and only said to be NotReady, for so long; null: it isn't. */
@@ -58,10 +73,51 @@ export function locksHold({ slot, work, lockedForMs }: WorkBegins): readonly Vio
 }
 
 /** Safety 11, 14 and 16. Nothing is decided on what was seen before sight was lost, or the supervisor started: the suspicion starts anew. */
-export function decidedInSight({ slot, work, sightedForMs, suspectMs }: WorkBegins): readonly Violation[] {
-  if (work === 'retiring' || (sightedForMs !== null && sightedForMs >= suspectMs * shareOfWait)) return [];
+export function decidedInSight({ slot, work, sightedForMs }: WorkBegins): readonly Violation[] {
+  if (work === 'retiring' || (sightedForMs !== null && sightedForMs >= promised.suspectMs * shareOfWait))
+    return [];
   const seen = sightedForMs === null ? 'without sight' : `after ${sightedForMs} ms of sight`;
   return broken('safety 14', slot, `${work} of ${slot} began ${seen}`);
+}
+
+/** Nothing begins at the first NotReady: it must last. */
+export function suspectsFirst({ slot, work, notReadyForMs }: WorkBegins): readonly Violation[] {
+  return work === 'retiring' || notReadyForMs === null || notReadyForMs >= promised.suspectMs * shareOfWait
+    ? []
+    : broken('suspicion', slot, `${work} of ${slot} began ${notReadyForMs} ms after it was Ready`);
+}
+
+/** Safety 3. An instance is gone only on the cloud's own word, never because a list lacks it. */
+export function goneOnProof({ slot, work, wronglyGone }: WorkBegins): readonly Violation[] {
+  return wronglyGone ? broken('safety 3', slot, `${work} of ${slot} began, whose instance is there`) : [];
+}
+
+/** A node is healthy again, and may climb again, only after its time. `restedMs`: in the state that it leaves. */
+export function restsFirst(move: {
+  readonly slot: string;
+  readonly from: string;
+  readonly to: string;
+  readonly restedMs: number;
+}): readonly Violation[] {
+  const { slot, from, to, restedMs } = move;
+  if (from.startsWith('recovering') && to === 'healthy')
+    return broken('settling', slot, `${slot} is healthy without having settled`);
+  if (from === 'settling' && to === 'healthy' && restedMs < promised.settleMs * shareOfWait)
+    return broken('settling', slot, `${slot} settled for ${restedMs} ms only`);
+  if (from === 'throttled' && to.startsWith('repairing') && restedMs < promised.throttleMs * shareOfWait)
+    return broken('safety 25', slot, `${slot} climbs again after ${restedMs} ms`);
+  return [];
+}
+
+/** Safety 23. A node has recovered only if it was heard of after wdrip's own work on it. Times in epoch ms of the world. */
+export function recoversOnFreshWord(node: {
+  readonly slot: string;
+  readonly bootedAt: number;
+  readonly heardAt: number;
+}): readonly Violation[] {
+  return node.heardAt < node.bootedAt
+    ? broken('safety 23', node.slot, `${node.slot} recovers, and was last heard of before it was booted`)
+    : [];
 }
 
 /** Safety 7. While many fail at once nothing is taken away from one that is well: a storm holds, and then asks for a second signal. */

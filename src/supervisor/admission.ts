@@ -56,6 +56,7 @@ export interface QuorumFacts {
 export type AdmissionRule =
   | 'foreign'
   | 'wanted'
+  | 'locked'
   | 'paused'
   | 'blind'
   | 'ready'

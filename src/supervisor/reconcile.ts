@@ -1,6 +1,7 @@
 import type { NodeEvent } from '../../machines/node.ts';
 import type { NodePolicyChanges } from '../../machines/policy.ts';
 import type { Pauses } from '../../machines/supervisor.ts';
+import { kubernetesNames } from '../kubernetes/port.ts';
 import type { ActorEvent, Runtime } from '../runtime/types.ts';
 import { pausedBy } from './facts.ts';
 import type { NodeActor } from './fleet.ts';
@@ -20,6 +21,17 @@ export interface Look {
  * before a list that still says `stopped`, which would send the next rung after it (safety 23).
  */
 const listLagMs = 15_000;
+
+/**
+ * A request that marks a node, and whose effect was called off, lands within this, in ms: then the watch has told of it, and of the end of
+ * the marks that were lifted.
+ */
+const marksLandWithinMs = 15_000;
+
+/** The Node carries a cordon or a mark of wdrip's. */
+function isMarked({ node }: Observation): boolean {
+  return node !== null && (node.cordonedByWdrip || node.annotations[kubernetesNames.repair] !== undefined);
+}
 
 /**
  * The events that bring an actor's memory up to what is known. Level-triggered: it compares, and never counts on an earlier event having
@@ -44,6 +56,8 @@ export function news(actor: NodeActor, look: Look): readonly NodeEvent[] {
   }
   if (context.blind) events.push({ type: 'SIGHT_RETURNED', at });
   if (look.seen !== null) {
+    const rests = (state === 'healthy' || state === 'settling') && at - record.since >= marksLandWithinMs;
+    if (rests && isMarked(look.seen)) events.push({ type: 'MARKS_LEFT', at });
     const kind = state === 'unknown' || state === 'joining' ? state : 'other';
     const isTooEarly =
       state.endsWith('awaitingReady') && look.seen.instanceAskedAt < record.since + listLagMs;

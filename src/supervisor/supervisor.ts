@@ -275,6 +275,12 @@ export class Supervisor {
     // Scaled up again: the actor hears of it with the next look.
     if (request.rung === 'retiring' && this.#wanted.has(request.slot))
       return { granted: false, rule: 'wanted', why: 'its pool wants it again' };
+    if (request.rung === 'retiring' && this.fleet.get(request.slot)?.context.instance === 'locked')
+      return {
+        granted: false,
+        rule: 'locked',
+        why: 'the cloud has locked its instance: a person must clear that',
+      };
     const facts = factsFor(request, this.#knowledge());
     return facts === null
       ? { granted: false, rule: 'foreign', why: `there is no actor for the slot ${request.slot}` }

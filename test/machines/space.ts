@@ -113,6 +113,7 @@ export function everythingThatCanHappen(snapshot: AnyMachineSnapshot): readonly 
     { type: 'REPAIRS_PAUSED', at },
     { type: 'REPAIRS_RESUMED', at },
     { type: 'POLICY_CHANGED', at, policy: context.policy },
+    { type: 'MARKS_LEFT', at },
     { type: 'SLOT_RETIRED', at },
     // Nobody says it of a slot that is wanted.
     ...(dotted(snapshot.value).startsWith('retiring') ? [{ type: 'SLOT_WANTED', at }] : []),

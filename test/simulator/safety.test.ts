@@ -6,13 +6,17 @@ import {
   deletesWithMeasure,
   drainsEnd,
   fencedFirst,
+  goneOnProof,
   isMarked,
   joinsInPeace,
   locksHold,
   pausesHold,
   permitsReturn,
+  recoversOnFreshWord,
   recoveryIsFree,
+  restsFirst,
   stormsHold,
+  suspectsFirst,
   type WorkBegins,
 } from '../../src/simulator/safety.ts';
 
@@ -22,7 +26,8 @@ const begins: WorkBegins = {
   pausedForMs: null,
   lockedForMs: null,
   sightedForMs: 60_000,
-  suspectMs: 20_000,
+  notReadyForMs: 60_000,
+  wronglyGone: false,
   storm: { state: 'calm', forMs: 0 },
   liedAboutForMs: null,
   bootedMsAgo: null,
@@ -94,6 +99,35 @@ describe('each safety case that is an invariant holds on what is right, and a pl
   test('locks', () => {
     expect(locksHold({ ...begins, lockedForMs: 100_000 })).toEqual([]);
     expect(locksHold({ ...begins, lockedForMs: 121_000 })).toMatchObject([{ invariant: 'locked' }]);
+  });
+
+  test('suspicion, and proof that an instance is gone (safety 3)', () => {
+    expect(suspectsFirst(begins)).toEqual([]);
+    expect(suspectsFirst({ ...begins, notReadyForMs: null })).toEqual([]);
+    expect(suspectsFirst({ ...begins, notReadyForMs: 100 })).toMatchObject([{ invariant: 'suspicion' }]);
+    expect(suspectsFirst({ ...begins, work: 'retiring', notReadyForMs: 100 })).toEqual([]);
+    expect(goneOnProof(begins)).toEqual([]);
+    expect(goneOnProof({ ...begins, wronglyGone: true })).toMatchObject([{ invariant: 'safety 3' }]);
+  });
+
+  test('settling, and the rest after a climb (safety 25)', () => {
+    const settles = { slot: 'w-0', from: 'settling', to: 'healthy', restedMs: 30_000 };
+    expect(restsFirst(settles)).toEqual([]);
+    expect(restsFirst({ ...settles, restedMs: 10 })).toMatchObject([{ invariant: 'settling' }]);
+    expect(restsFirst({ ...settles, from: 'recovering.clearing' })).toMatchObject([
+      { invariant: 'settling' },
+    ]);
+    expect(restsFirst({ ...settles, to: 'suspect', restedMs: 10 })).toEqual([]);
+    const climbs = { ...settles, from: 'throttled', to: 'repairing.resetting.admitting' };
+    expect(restsFirst({ ...climbs, restedMs: 600_000 })).toEqual([]);
+    expect(restsFirst(climbs)).toMatchObject([{ invariant: 'safety 25' }]);
+  });
+
+  test('safety 23: a word from before our own work', () => {
+    expect(recoversOnFreshWord({ slot: 'w-0', bootedAt: 5, heardAt: 5 })).toEqual([]);
+    expect(recoversOnFreshWord({ slot: 'w-0', bootedAt: 5, heardAt: 4 })).toMatchObject([
+      { invariant: 'safety 23' },
+    ]);
   });
 
   test('safety 27: drains end', () => {

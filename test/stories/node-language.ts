@@ -48,6 +48,7 @@ const eventFields = {
   REPAIRS_RESUMED: z.strictObject({ at }),
   SLOT_RETIRED: z.strictObject({ at }),
   SLOT_WANTED: z.strictObject({ at }),
+  MARKS_LEFT: z.strictObject({ at }),
 } as const;
 
 function eventOf(type: string, words: readonly string[], now: number): NodeEvent {

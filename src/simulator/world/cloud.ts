@@ -54,6 +54,8 @@ export interface SimulatedCloudOptions {
   readonly misfortune: (call: CloudCall) => Misfortune | null;
   /** Draws how old the state is that one list shows, in ms; at most `longestLagMs`. Default: it is of now. */
   readonly listLagMs?: () => number;
+  /** Draws whether a list lacks an instance that exists. Default: it doesn't. */
+  readonly lacks?: () => boolean;
   readonly agent: Agent;
   readonly onEffect: (effect: CloudEffect) => void;
   /** There was no stock in the zone for what was asked for with this token. */
@@ -94,7 +96,7 @@ export class SimulatedCloud implements Cloud {
     let listed: readonly Instance[] | null = null;
     for (let page = 0; ; page++) {
       const all: readonly Instance[] = await this.#call('listInstances', 'always', undefined, () => {
-        listed ??= this.#listed(cluster, lagMs);
+        listed ??= this.#listed(cluster, lagMs).filter(() => !(this.#options.lacks?.() ?? false));
         return listed;
       });
       if ((page + 1) * pageSize > all.length) return { instances: all.map(asListed), askedAt };

@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly apiMisfortune?: () => Misfortune | null;
   /** How old the state is that a list of the cloud shows, in ms. Default: it is of now. */
   readonly listLagMs?: () => number;
+  /** Whether a list of the cloud lacks an instance that exists. Default: it doesn't. */
+  readonly lacks?: () => boolean;
   /** What becomes of one telling of the watch. Default: it is told at once. */
   readonly telling?: () => Telling;
   /** What wdrip does to an instance, and to a Node. */
@@ -62,6 +64,7 @@ export class World {
       random,
       misfortune: options.misfortune,
       ...(options.listLagMs === undefined ? {} : { listLagMs: options.listLagMs }),
+      ...(options.lacks === undefined ? {} : { lacks: options.lacks }),
       agent: (id, script) => this.life.command(id, script),
       onEffect: options.onEffect,
       ...(options.onRefusal === undefined ? {} : { onRefusal: options.onRefusal }),
