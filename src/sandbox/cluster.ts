@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { ClusterSpec, InstanceTemplate } from '../bootstrap/cluster-spec.ts';
 import { type Catalog, catalogOf } from './cloud/catalog.ts';
@@ -67,6 +68,11 @@ export function superviseConfiguration(
       controlPlane: { replicas: settings.masters, ...template(state, 'control-plane'), loadBalancerId },
       cloud: { endpoint: state.cloudEndpoint, protocol: 'http', region, ...keys },
       objects: { endpoint: state.objectsEndpoint, region, bucket, sldEnable: true, ...keys },
+      backup: {
+        keyFile: paths.backupKey,
+        regions: state.backups.map((each) => ({ ...each, sldEnable: true })),
+        programs: { etcd: join(state.tools, 'etcd'), etcdutl: join(state.tools, 'etcdutl') },
+      },
       pools: [
         {
           id: POOL,

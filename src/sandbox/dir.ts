@@ -22,6 +22,8 @@ export interface SandboxPaths {
   readonly etcdCa: string;
   readonly etcdCert: string;
   readonly etcdKey: string;
+  /** The key that backups are encrypted with. */
+  readonly backupKey: string;
   /** Configuration for `wdrip supervise`. */
   readonly supervise: string;
   /** The supervisor's records. */
@@ -42,6 +44,7 @@ export function sandboxPaths(folder: string): SandboxPaths {
     etcdCa: at('etcd-ca.crt'),
     etcdCert: at('etcd-client.crt'),
     etcdKey: at('etcd-client.key'),
+    backupKey: at('backup.key'),
     supervise: at('supervise.yml'),
     store: at('store'),
   };
@@ -55,6 +58,7 @@ export const sandboxEntries = [
   'cloud.json.new',
   'daemon.log',
   'kubeconfig',
+  'backup.key',
   'material.json',
   'material.json.new',
   'etcd-ca.crt',
