@@ -75,6 +75,14 @@ export const quorumMachine = keeper.createMachine({
         waiting: {
           description: 'It may come back by itself, or with its node, which its own ladder repairs.',
           after: { patience: { target: 'choosing' } },
+          on: {
+            MEMBERS_OBSERVED: {
+              guard: 'seesLearnerReady',
+              target: 'choosing',
+              actions: 'noteMembers',
+              description: 'Promoting one that has joined takes nothing away: it is not waited for.',
+            },
+          },
         },
         choosing: { description: 'Picks the step that takes least away.', always: choices },
         looking,

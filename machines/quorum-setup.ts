@@ -80,6 +80,10 @@ export const keeper = setup({
     isWhole: ({ context }) => context.held && isWhole(context.members, context.size),
     isNotWhole: ({ context }) => !isWhole(context.members, context.size),
     seesLoss: ({ event }) => event.type === 'MEMBERS_OBSERVED' && !event.held,
+    seesLearnerReady: ({ context, event }) =>
+      event.type === 'MEMBERS_OBSERVED' &&
+      event.held &&
+      nextStep(event.members, context.restarted).kind === 'promote',
     seesQuorum: ({ event }) => event.type === 'MEMBERS_OBSERVED' && event.held,
     nextIs: ({ context }, params: { readonly step: MemberStep['kind'] }) =>
       nextStep(context.members, context.restarted).kind === params.step,

@@ -62,6 +62,14 @@ export const quorumMachine = createMachine({
             "patience": {
               "target": "choosing"
             }
+          },
+          "on": {
+            "MEMBERS_OBSERVED": {
+              "guard": "seesLearnerReady",
+              "target": "choosing",
+              "actions": "noteMembers",
+              "description": "Promoting one that has joined takes nothing away: it is not waited for."
+            }
           }
         },
         "choosing": {

@@ -26,13 +26,14 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
   const ofSlots = slots.flatMap((slot): readonly MemberFacts[] => {
     const remembered = before.find((each) => each.slot === slot);
     const body = bodyOf(slot, bodies);
-    const member = members.find(({ hosts, name }) =>
-      body === undefined
-        ? false
-        : name === body.id || (name === '' && body.privateIp !== null && hosts.includes(body.privateIp)),
+    const instanceId = body?.id ?? remembered?.instanceId ?? null;
+    const address = body?.privateIp ?? null;
+    // A member is called after its instance; one that has not started has no name yet, and is known by its address.
+    const member = members.find(
+      ({ hosts, name }) =>
+        name === instanceId || (name === '' && address !== null && hosts.includes(address)),
     );
     if (member !== undefined) taken.add(member.id);
-    const instanceId = body?.id ?? remembered?.instanceId ?? null;
     const sameBody = instanceId === (remembered?.instanceId ?? null);
     const isWanted = wanted.includes(slot);
     if (!isWanted && member === undefined && body === undefined) return [];

@@ -45,6 +45,7 @@ const cloudOf = (bodies: readonly Instance[], gone: readonly string[] = []): Clo
   instances: new Map(bodies.map((each) => [each.id, each])),
   gone: new Set(gone),
   repairing: new Set(),
+  askedAlone: new Map(),
   askedAt: 1,
 });
 const look = (members: readonly LookedMember[], held = true): ClusterLook => ({
