@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { preparePrograms } from '../../src/sandbox/host/programs.ts';
 import { runContract } from './contract.ts';
+import { runPieces } from './control-plane/pieces.ts';
 import { heal } from './heal.ts';
 import { leftovers, runMarker } from './leftovers.ts';
 import { apiServerDown } from './node/api-server-down.ts';
@@ -32,7 +33,7 @@ const nodeScenarios: readonly NodeScenario[] = [
   apiServerDown,
 ];
 
-const groups = ['node', 'contract'] as const;
+const groups = ['node', 'control-plane', 'contract'] as const;
 /** Between two scenarios: a climb that is under way may have to end first. */
 const restoreMs = 240_000;
 /** After the end the kernel needs a moment for the last processes. */
@@ -72,6 +73,8 @@ async function main(options: RunOptions): Promise<number> {
       );
       if (chosen.length > 0) await runNode(chosen, { folder, options, patience, report });
     }
+    if (runs('control-plane') && !options.smoke && !interrupted.signal.aborted)
+      await runPieces({ ...options, ...patience, folder, wanted, say, report });
     if (runs('contract') && !interrupted.signal.aborted)
       await contractGroup(options, patience, wanted, report);
   } catch (caught) {
@@ -142,11 +145,13 @@ async function contractGroup(
   wanted: (name: string) => boolean,
   report: (result: ScenarioResult) => Promise<void>,
 ): Promise<void> {
-  say('group contract: the Kubernetes adapter against a real API server');
+  say(
+    'group contract: the Kubernetes adapter against a real API server, and the etcd adapter against real etcd',
+  );
   const { tools } = await preparePrograms({
     ...patience,
     folder: options.programs ?? undefined,
-    names: ['etcd', 'kube-apiserver'],
+    names: ['etcd', 'etcdutl', 'kube-apiserver'],
     onProgress: (step) => say(`  ${step}`),
   });
   let reports = Promise.resolve();
