@@ -1,7 +1,7 @@
 import { type NodeContext, type Rung, rungs } from '../../machines/node.ts';
 import { type NodePolicy, policyValue } from '../../machines/policy.ts';
 
-/** `past`: it was tried, or led past. `now`: it is at work. `next`: it comes if what is at work does not help. `ahead`: later, if at all. */
+/** `past`: tried, or led past. `now`: at work. `next`: comes if what is at work does not help. `ahead`: later, if at all. */
 export type Mark = 'past' | 'now' | 'next' | 'ahead';
 
 /** One step of a node's ladder as people see it, with the wait that it ends with, in ms. */

@@ -15,7 +15,8 @@ function invitation(running: EmbeddedHandle, speed: Speed): string {
     speed === 1
       ? 'Time goes by as on the wall; 10 or 60 times as fast at the top of the page'
       : `Time goes by ${speed} times as fast as on the wall`;
-  return `wdrip watches a simulated cluster in this process: 3 masters and 12 workers in two zones. The cluster is made up; the supervisor and its rules are the real ones.
+  return `wdrip watches a simulated cluster in this process: 3 masters and 12 workers in two zones.
+The cluster is made up; the supervisor and its rules are the real ones.
 Ready in ${process.uptime().toFixed(1)} s. The page (for this machine only, and with this link only):
 
   ${running.url}/#token=${running.token}

@@ -10,7 +10,8 @@ import { untilSignalled } from '../until-signalled.ts';
 function invitation(sandbox: SandboxHandle, page: string): string {
   const wdrip = 'node bin/wdrip.js';
   return `
-wdrip watches a real Kubernetes cluster, in a cloud that is emulated on this machine. The page (for this machine only, and with this link only):
+wdrip watches a real Kubernetes cluster, in a cloud that is emulated on this machine.
+The page (for this machine only, and with this link only):
   ${page}
 In another terminal, see it:
   ${wdrip} get -r nodes

@@ -57,6 +57,7 @@ export class EmbeddedCluster {
       random: this.#branch(),
       config: this.config,
       zones: embedded.zones,
+      masters: embedded.masters,
       misfortune: () => this.disturbances.misfortune(),
       telling: () => this.disturbances.telling(),
       onEffect: (effect) => this.#onEffect(effect),
@@ -67,13 +68,6 @@ export class EmbeddedCluster {
   /** Brings the cluster up in no time, and lets time go by from then on. Resolves when every node is seen healthy. */
   async start(): Promise<void> {
     this.world.populate();
-    for (let index = 0; index < embedded.masters; index++)
-      this.world.birth(`control-plane-${index}`, embedded.zones[index % embedded.zones.length] ?? '', {
-        [cloudTags.cluster]: embedded.cluster,
-        [cloudTags.pool]: 'control-plane',
-        [cloudTags.slot]: `control-plane-${index}`,
-        [cloudTags.role]: 'controlPlane',
-      });
     await this.clock.skip(bootMs);
     this.#startLife();
     for (let passed = 0; !this.#isHealthy(); passed += seenStepMs) {
