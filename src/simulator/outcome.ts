@@ -1,3 +1,4 @@
+import type { CrashPlan } from './crashing-store.ts';
 import type { FaultKind, Swarm } from './faults.ts';
 import type { Violation } from './invariants.ts';
 import type { SimulationOptions } from './simulation.ts';
@@ -39,6 +40,9 @@ export interface SimulationResult {
   readonly lastFaultMs: number;
   /** The supervisor's deaths that it was started again after. */
   readonly crashes: number;
+  /** Of those, the ones in the middle of a commit, and while the records were read back. */
+  readonly crashesInCommit: number;
+  readonly crashesRestoring: number;
   /** Permits to take a node away: how long they were held together, and how long the budgets would have allowed, in ms. */
   readonly permitMs: number;
   readonly budgetMs: number;
@@ -75,6 +79,8 @@ export class Outcome {
   readonly #up = new Map<string, number>();
   #countedUntil: number;
   #crashes = 0;
+  #crashesInCommit = 0;
+  #crashesRestoring = 0;
   #lastFaultMs = 0;
   #upMs = 0;
   #nodesMs = 0;
@@ -122,8 +128,11 @@ export class Outcome {
     count(this.#checks, invariant);
   }
 
-  crashed(): void {
+  /** The supervisor dies. `at`: where, if it was planned so. */
+  crashed(at: CrashPlan['at'] | null): void {
     this.#crashes += 1;
+    if (at === 'commit') this.#crashesInCommit += 1;
+    if (at === 'restore') this.#crashesRestoring += 1;
   }
 
   /** An instance of the slot is up from now on, or is not any more. */
@@ -165,6 +174,8 @@ export class Outcome {
       faults: sorted(this.#faults),
       lastFaultMs: this.#lastFaultMs,
       crashes: this.#crashes,
+      crashesInCommit: this.#crashesInCommit,
+      crashesRestoring: this.#crashesRestoring,
       permitMs: this.#permitMs,
       budgetMs: this.#budgetMs,
     };

@@ -322,7 +322,7 @@ class Simulation {
   #kill(): void {
     if (this.#life === null) return;
     this.#note('supervisor is killed');
-    this.#outcome.crashed();
+    this.#outcome.crashed(this.#crashed);
     this.#life.kill();
     this.#life = null;
     this.#clock.after(Math.ceil(this.#random.life.next() * restartWithinMs), () => this.#startLife());

@@ -24,6 +24,8 @@ export function resultOf(
     faultsDrawn: 0,
     lastFaultMs: 0,
     crashes: 0,
+    crashesInCommit: 0,
+    crashesRestoring: 0,
     permitMs: 0,
     budgetMs: 3_600_000,
     ...over,
