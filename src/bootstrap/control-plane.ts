@@ -1,7 +1,7 @@
 import { kubernetesNames } from '../kubernetes/port.ts';
 import type { KeyPair } from './certificates.ts';
 import type { ClusterKeys, ControlPlaneCertificates } from './cluster-keys.ts';
-import { etcdClientUrl, etcdUnit } from './etcd-unit.ts';
+import { etcdClientUrl, etcdPorts, etcdUnit } from './etcd-unit.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { kubeletFiles } from './kubelet.ts';
 import { type NodeFile, nodePaths, onNode, placeholders, plainFile, secretFile } from './node-files.ts';
@@ -144,6 +144,7 @@ function readyUnit(): NodeFile {
       ...flags({
         listen: `${placeholders.ip}:${READY_PORT}`,
         url: `https://${placeholders.ip}:${API_PORT}/readyz`,
+        needs: `${placeholders.ip}:${etcdPorts.client}`,
         ca: onNode(`${nodePaths.pki}/ca.crt`),
       }),
     ],

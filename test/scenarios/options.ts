@@ -16,7 +16,8 @@ export interface RunOptions {
 
 export const usage = `npm run e2e -- [GROUP…] [--smoke] [--json FILE] [--programs DIR] [--keep] [--only NAME] [--dir DIR]
 
-  GROUP           node (heals broken nodes on a real control plane), contract (the Kubernetes adapter against a real API); by default all
+  GROUP           node (heals broken nodes on a real control plane), control-plane (three masters and the
+                  pieces that they are repaired with), contract (the Kubernetes adapter against a real API); by default all
   --smoke         only the most telling scenarios of each group
   --json FILE     writes one object a scenario, as JSON lines
   --programs DIR  a folder with etcd's and Kubernetes' programs; by default PATH or the user's cache, where they are built

@@ -122,6 +122,8 @@ export function startWriter(kubeconfig: string, patience: Patience): Writer {
     firstAfter: (at) => acknowledged.find((each) => each.askedAt > at)?.at ?? null,
     async lost() {
       signal.throwIfAborted();
+      // A list shows the moment of its first page: what is acknowledged later is not to be there.
+      const expected = [...acknowledged];
       const found = new Set<number>();
       for (let from: string | undefined = ''; from !== undefined; ) {
         const query = new URLSearchParams({
@@ -138,7 +140,7 @@ export function startWriter(kubeconfig: string, patience: Patience): Writer {
         for (const { data } of page.items) found.add(Number(data?.number));
         from = page.metadata.continue === '' ? undefined : page.metadata.continue;
       }
-      return acknowledged.filter((each) => !found.has(each.number));
+      return expected.filter((each) => !found.has(each.number));
     },
     async stop() {
       stopping.abort(new Error('stopped'));

@@ -35,7 +35,7 @@ const usage = `usage:
   wdrip-node issue --ca PATH --out PATH --common-name NAME [--names A,B] [--addresses A,B] [--client]
   wdrip-node etcd --data-dir DIR --name N --peer-url URL --cert F --key F --ca F --seeds F --found F --force F -- ETCD-ARGUMENTS
   wdrip-node etcd-inspect --data-dir DIR
-  wdrip-node ready --listen ADDRESS --url URL --ca FILE`
+  wdrip-node ready --listen ADDRESS --url URL --needs ADDRESS --ca FILE`
 
 var sha256Hex = regexp.MustCompile("^[0-9a-f]{64}$")
 
@@ -137,11 +137,12 @@ func gate(args []string) error {
 	flags := flag.NewFlagSet("ready", flag.ExitOnError)
 	listen := flags.String("listen", "", "address to open while it is ready")
 	url := flags.String("url", "", "what answers 200 when it is")
+	needs := flags.String("needs", "", "what must listen for that")
 	ca := flags.String("ca", "", "whom the URL's certificate must be signed by")
 	_ = flags.Parse(args)
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	return ready.Gate(ctx, *listen, *url, *ca, func(text string) { fmt.Println(text) })
+	return ready.Gate(ctx, *listen, *url, *needs, *ca, func(text string) { fmt.Println(text) })
 }
 
 func words(list string) []string {

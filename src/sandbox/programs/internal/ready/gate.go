@@ -6,10 +6,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -22,8 +24,9 @@ const (
 	patience = 2
 )
 
-// Gate asks `url` again and again and keeps a listener on `address` open as long as the answer is 200. It returns when the context ends.
-func Gate(ctx context.Context, address, url, caFile string, say func(string)) error {
+// Gate asks `url` again and again and keeps a listener on `address` open as long as the answer is 200. `needs` is the address of what it
+// can't be ready without: if nothing listens there, that is certain at once. It returns when the context ends.
+func Gate(ctx context.Context, address, url, needs, caFile string, say func(string)) error {
 	authority, err := os.ReadFile(caFile)
 	if err != nil {
 		return err
@@ -46,7 +49,12 @@ func Gate(ctx context.Context, address, url, caFile string, say func(string)) er
 	defer shut()
 	failures := 0
 	for {
-		err := isReady(ctx, client, url)
+		err := canConnect(ctx, needs)
+		if err != nil {
+			failures = patience - 1
+		} else {
+			err = isReady(ctx, client, url)
+		}
 		switch {
 		case err == nil && listener == nil:
 			if listener, err = net.Listen("tcp", address); err != nil {
@@ -58,7 +66,7 @@ func Gate(ctx context.Context, address, url, caFile string, say func(string)) er
 		case err == nil:
 			failures = 0
 		default:
-			if failures++; failures == patience && listener != nil {
+			if failures++; failures >= patience && listener != nil {
 				say("not ready: closed: " + err.Error())
 				shut()
 			}
@@ -69,6 +77,20 @@ func Gate(ctx context.Context, address, url, caFile string, say func(string)) er
 		case <-time.After(askEvery):
 		}
 	}
+}
+
+// canConnect fails only if the connection is refused: a slow answer is the other question's to judge.
+func canConnect(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err == nil {
+		return connection.Close()
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return nil
 }
 
 func isReady(ctx context.Context, client *http.Client, url string) error {
