@@ -23,6 +23,10 @@ const instanceSchema = z.object({
 /** An instance as the sandbox itself knows it: more than the cloud's API tells. */
 export type SandboxInstance = Readonly<z.infer<typeof instanceSchema>>;
 
+const balancerSchema = z.looseObject({ id: z.string(), name: z.string(), address: z.string() });
+/** A load balancer of the sandbox's cloud. */
+export type SandboxBalancer = Readonly<z.infer<typeof balancerSchema>>;
+
 const callSchema = z.object({
   at: z.number(),
   action: z.string(),
@@ -52,6 +56,7 @@ export type SandboxFault = Readonly<z.infer<typeof faultSchema>>;
 /** The hand of the command line and of tests on a sandbox's cloud, over HTTP. All methods throw `Failure`. */
 export interface AdminClient {
   instances(): Promise<readonly SandboxInstance[]>;
+  balancers(): Promise<readonly SandboxBalancer[]>;
   /** API calls since `since` (epoch ms), oldest first. */
   calls(since?: number): Promise<readonly SandboxCall[]>;
   clearCalls(): Promise<void>;
@@ -113,6 +118,7 @@ export function adminClient(endpoint: string, adminToken: string, clock: Clock):
   const done = z.looseObject({});
   return {
     instances: () => ask(z.array(instanceSchema), 'GET', 'instances'),
+    balancers: () => ask(z.array(balancerSchema), 'GET', 'balancers'),
     calls: (since = 0) => ask(z.array(callSchema), 'GET', `calls?since=${since}`),
     clearCalls: async () => void (await ask(done, 'DELETE', 'calls')),
     history: (since = 0) => ask(z.array(changeSchema), 'GET', `history?since=${since}`),

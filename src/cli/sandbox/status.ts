@@ -5,6 +5,7 @@ import { execOn } from '../../sandbox/exec.ts';
 import { slotOf } from '../../sandbox/find-instance.ts';
 import { openSandbox, type SandboxHandle } from '../../sandbox/up.ts';
 import { table } from '../table.ts';
+import { controlPlaneLines, controlPlaneStatus } from './control-plane-status.ts';
 import { dirOption } from './options.ts';
 
 /** A unit as systemctl lists it. */
@@ -43,6 +44,7 @@ export function statusCommand(): Command {
       const instances = await Promise.all(
         (await sandbox.admin.instances()).map((instance) => statusOf(sandbox, instance)),
       );
+      const controlPlane = await controlPlaneStatus(sandbox);
       const { cluster, phase, cloudEndpoint, objectsEndpoint } = sandbox.state;
       if (output === 'json') {
         const all = {
@@ -51,12 +53,14 @@ export function statusCommand(): Command {
           cloudEndpoint,
           objectsEndpoint,
           kubeconfig: sandbox.kubeconfig,
+          controlPlane,
           instances,
         };
         process.stdout.write(`${JSON.stringify(all, undefined, 2)}\n`);
         return;
       }
       process.stdout.write(`${statusTable(instances)}\n`);
+      if (controlPlane !== null) process.stdout.write(`\n${controlPlaneLines(controlPlane)}\n`);
       if (phase === 'creating') process.stdout.write('the cluster is still being brought up\n');
     });
 }

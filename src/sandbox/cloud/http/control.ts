@@ -84,6 +84,8 @@ async function route(cloud: SandboxCloud, request: IncomingMessage, body: Buffer
         };
       case 'GET instances':
         return { status: 200, body: cloud.instances().map(summary) };
+      case 'GET balancers':
+        return { status: 200, body: [...cloud.world.balancers.values()].map(plain) };
       case 'POST instances/*/condition': {
         const { locks, unbootable, hung, now } = conditionSchema.parse(json());
         if (locks !== undefined) cloud.lock(id, locks);
