@@ -206,7 +206,10 @@ export class Auditor {
     const now = clock.now();
     const since = (at: number | undefined) => (at === undefined ? null : now - at);
     const scopes = ['cluster', `pool ${pool}`, `slot ${slot}`];
-    const paused = scopes.flatMap((scope) => this.#pausedSince.get(scope) ?? []);
+    // A commit that a crash has cut off from its listeners may have resumed it.
+    const pauses = life.supervisor.pauses();
+    const isPaused = pauses.cluster || pauses.pools.includes(pool) || pauses.slots.includes(slot);
+    const paused = isPaused ? scopes.flatMap((scope) => this.#pausedSince.get(scope) ?? []) : [];
     const annotated = life.told.pausedSince.get(nodeName ?? '');
     const spans = [
       ...paused.map((at) => now - at),

@@ -14,8 +14,9 @@ export class OwnClock {
   readonly #world: Clock;
   #offsetMs = 0;
   #drift = 0;
-  /** When it was last set, in the world's epoch ms. */
+  /** When a life last began with another clock than the one before it, in the world's epoch ms. */
   setAt = 0;
+  #isChanged = false;
   /** Since when it drifts as it does. */
   #since: number;
 
@@ -27,7 +28,7 @@ export class OwnClock {
   /** Somebody sets it forward, or back by a negative number of ms. */
   set(byMs: number): void {
     this.#offsetMs += byMs;
-    this.setAt = this.#world.now();
+    this.#isChanged = true;
   }
 
   /** From now on it gains this share of the time that passes: 0.01 is a percent. */
@@ -36,12 +37,15 @@ export class OwnClock {
     this.#offsetMs = Math.round(this.#shows(now) - now);
     this.#since = now;
     this.#drift = share;
+    this.#isChanged = true;
   }
 
   /** What a process that begins now reads. */
   forLife(): LifeClock {
     const world = this.#world;
     const began = world.now();
+    if (this.#isChanged) this.setAt = began;
+    this.#isChanged = false;
     const shown = this.#shows(began);
     const rate = 1 + this.#drift;
     const ofWorld = (at: number) => Math.floor(shown + (at - began) * rate);

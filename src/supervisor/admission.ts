@@ -61,6 +61,7 @@ export type AdmissionRule =
   | 'blind'
   | 'ready'
   | 'freshSight'
+  | 'freshFailure'
   | 'cloudUnseen'
   | 'storm'
   | 'unconfirmed'

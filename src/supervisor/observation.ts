@@ -11,6 +11,8 @@ export interface Observation {
   readonly reason: string;
   /** When we saw the node's heartbeat last change; 0 if never. Epoch ms. */
   readonly heartbeatAt: number;
+  /** It has changed since sight was gained: what was only found then may be old (safety 16). */
+  readonly heardInSight: boolean;
   readonly instance: InstanceState;
   /** When the cloud was asked for what it says of the instance, in epoch ms. */
   readonly instanceAskedAt: number;
@@ -138,6 +140,7 @@ export function observe(
     objectMissing: node === null,
     reason: node === null ? 'NodeObjectMissing' : silent ? 'LeaseSilent' : node.reason,
     heartbeatAt,
+    heardInSight: heartbeatAt > options.sightedAt,
     instance: found ? instanceState(found) : isGone ? 'gone' : 'unknown',
     instanceAskedAt: (id === null ? undefined : cloud.askedAlone.get(id)) ?? cloud.askedAt,
     cloudRepairing: id !== null && cloud.repairing.has(id),
@@ -188,6 +191,7 @@ export function differences(
     // Ready counts only with a heartbeat from after the last rung's work: what was Ready before it is no longer known to be.
     if (
       (!context.ready || value === 'unknown') &&
+      (context.actedAt === 0 || seen.heardInSight) &&
       seen.heartbeatAt >= context.actedAt &&
       seen.heartbeatAt > 0
     )

@@ -1,4 +1,5 @@
 import type { NodeInput } from '../../machines/node.ts';
+import { policyValue } from '../../machines/policy.ts';
 import type { PauseScope, Pauses, SupervisorContext } from '../../machines/supervisor.ts';
 import type { Cloud, Instance } from '../cloud/port.ts';
 import { cloudTags, nodeNameOf } from '../cloud/port.ts';
@@ -77,6 +78,8 @@ export class Supervisor {
   readonly #wanted: ReadonlyMap<string, PoolConfig>;
   /** One of them had no actor when all were last looked at. */
   #missing = true;
+  /** By slot: since when its node has not been seen Ready, in epoch ms. */
+  readonly #failedAt = new Map<string, number>();
   /** What the next look compares: these slots, or all. */
   #touched = new Set<string>();
   #touchedAll = false;
@@ -281,6 +284,18 @@ export class Supervisor {
         rule: 'locked',
         why: 'the cloud has locked its instance: a person must clear that',
       };
+    const failedAt = this.#failedAt.get(request.slot);
+    const suspectMs = policyValue(this.fleet.get(request.slot)?.context.policy ?? {}, 'suspectMs');
+    if (
+      request.rung !== 'retiring' &&
+      failedAt !== undefined &&
+      this.#parts.clock.now() - failedAt < suspectMs
+    )
+      return {
+        granted: false,
+        rule: 'freshFailure',
+        why: 'the node was Ready a moment ago: that must last first',
+      };
     const facts = factsFor(request, this.#knowledge());
     return facts === null
       ? { granted: false, rule: 'foreign', why: `there is no actor for the slot ${request.slot}` }
@@ -397,6 +412,9 @@ export class Supervisor {
       (context.role === 'worker'
         ? this.#pools.get(context.pool)?.policy
         : this.#parts.config.controlPlane?.policy) ?? noChanges;
+    // A rung's own work may last longer than the node is Ready in between.
+    if (seen?.ready && seen.heartbeatAt >= context.actedAt) this.#failedAt.delete(context.slot);
+    else if (seen !== null && !this.#failedAt.has(context.slot)) this.#failedAt.set(context.slot, now);
     const taken = tellNode(this.#parts.runtime, actor, { now, sighted, seen, pauses, policy });
     // Heartbeats are not told: whoever is Ready as soon as one comes must be looked at.
     const awaitsHeartbeat = !context.ready && seen?.node?.ready === 'True';
@@ -498,6 +516,7 @@ export class Supervisor {
     const { runtime, log } = this.#parts;
     if (state === 'retired') {
       this.fleet.remove(slot);
+      this.#failedAt.delete(slot);
       runtime.remove(record.id).catch((error: unknown) => {
         log.warn('the actor of a retired slot could not be removed', { slot, error });
       });
