@@ -8,10 +8,11 @@ import type { LoadBalancers } from '../cloud/load-balancers.ts';
 import type { Cloud } from '../cloud/port.ts';
 import { createInstance, untilAddressed } from '../effects/node/replace-instance.ts';
 import { lookNow } from '../effects/quorum/membership.ts';
-import type { QuorumWorld } from '../effects/quorum/world.ts';
+import type { MasterHost, QuorumWorld } from '../effects/quorum/world.ts';
 import type { RecoveryWorld } from '../effects/recovery/world.ts';
 import type { MasterBodies, World } from '../effects/world.ts';
 import { createEtcd, type EtcdClient } from '../etcd/adapter.ts';
+import type { Etcd } from '../etcd/port.ts';
 import { Failure } from '../failure.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
 import type { Log } from '../log.ts';
@@ -58,20 +59,13 @@ const lookMs = 500;
 
 /** Null if the configuration has no way into etcd. Throws `Failure` `BadConfig` if its files can't be read. */
 export async function createControlPlaneSide(parts: ControlPlaneSideParts): Promise<ControlPlaneSide | null> {
-  const { config, cloud, kubernetes, clock, random, log } = parts;
-  const { cluster, controlPlane } = config;
+  const { config, cloud, clock, random, log } = parts;
+  const { controlPlane } = config;
   if (config.etcd === undefined || controlPlane === undefined) return null;
   const [ca, certificate, key] = await Promise.all(
     [config.etcd.caFile, config.etcd.certFile, config.etcd.keyFile].map(pem),
   );
   const etcd = createEtcd({ tls: { ca: ca ?? '', cert: certificate ?? '', key: key ?? '' }, clock });
-  const host = masterHost(cluster, cloud);
-  const masters = () => listMasters(cloud, cluster);
-  const controller = () => {
-    const { controlPlane: found } = parts.supervisor();
-    if (found === null) throw new Error('a supervisor with a way into etcd has a control plane');
-    return found;
-  };
   const backup =
     config.backup === undefined
       ? null
@@ -82,11 +76,9 @@ export async function createControlPlaneSide(parts: ControlPlaneSideParts): Prom
           random,
           log,
           endpoints: () => parts.supervisor().controlPlane?.endpoints() ?? [],
-          history: () => historyOf(parts),
+          history: () => currentHistory(parts),
           wanted: (reason) => askForBackup(parts, reason),
         });
-  const backupFirst = (reason: string, context: EffectContext) =>
-    backup === null ? Promise.resolve() : backupBefore(parts, reason, context);
   const loadBalancers: LoadBalancers = createAlibabaLoadBalancers({
     ...config.cloud,
     credentials: config.cloud,
@@ -94,7 +86,54 @@ export async function createControlPlaneSide(parts: ControlPlaneSideParts): Prom
     random,
     log: (note) => log.warn('the cloud is asked again', { ...note }),
   });
+  const worlds = controlPlaneWorlds({
+    ...parts,
+    controlPlane,
+    etcd,
+    loadBalancers,
+    host: masterHost(config.cluster, cloud),
+    backup,
+    userData: () => controlPlaneUserData(parts.material, []),
+  });
+  return {
+    etcd,
+    ...worlds,
+    backup,
+    async close() {
+      await backup?.stop();
+      etcd.close();
+    },
+  };
+}
+
+/** What the worlds of masters, quorum and recoveries are made of: ports, and questions to the supervisor. */
+export interface ControlPlaneWorldsParts
+  extends Omit<ControlPlaneSideParts, 'material' | 'config' | 'random'> {
+  readonly config: { readonly cluster: string };
+  readonly controlPlane: { readonly zones: readonly string[]; readonly loadBalancerId: string };
+  readonly etcd: Etcd;
+  readonly loadBalancers: LoadBalancers;
+  readonly host: MasterHost;
+  /** Null: there are none to restore from. */
+  readonly backup: Pick<BackupService, 'bestBackup' | 'shareSnapshot' | 'replay'> | null;
+  /** Of a master whose etcd waits for data. */
+  readonly userData: () => string;
+}
+
+export function controlPlaneWorlds(
+  parts: ControlPlaneWorldsParts,
+): Pick<ControlPlaneSide, 'bodies' | 'quorum' | 'recovery'> {
+  const { config, controlPlane, cloud, kubernetes, clock, log, etcd, host, loadBalancers, backup } = parts;
+  const { cluster } = config;
   const { loadBalancerId } = controlPlane;
+  const masters = () => listMasters(cloud, cluster);
+  const controller = () => {
+    const { controlPlane: found } = parts.supervisor();
+    if (found === null) throw new Error('a supervisor with a way into etcd has a control plane');
+    return found;
+  };
+  const backupFirst = (reason: string, context: EffectContext) =>
+    backup === null ? Promise.resolve() : backupBefore(parts, reason, context);
   const bodies = masterBodies({ cluster, cloud, etcd, loadBalancers, loadBalancerId, log, backupFirst });
 
   const quorum: QuorumWorld = {
@@ -133,7 +172,7 @@ export async function createControlPlaneSide(parts: ControlPlaneSideParts): Prom
         parts.world(),
         { pool: controlPlanePool, slot, zone },
         context,
-        async () => controlPlaneUserData(parts.material, []),
+        async () => parts.userData(),
       );
       const instance = await untilAddressed(parts.world(), id, context);
       await loadBalancers.addBackends(loadBalancerId, [id], context);
@@ -151,17 +190,7 @@ export async function createControlPlaneSide(parts: ControlPlaneSideParts): Prom
       );
     },
   };
-  return {
-    etcd,
-    bodies,
-    quorum,
-    recovery,
-    backup,
-    async close() {
-      await backup?.stop();
-      etcd.close();
-    },
-  };
+  return { bodies, quorum, recovery };
 }
 
 const troubles: Readonly<Record<string, string>> = {
@@ -170,7 +199,7 @@ const troubles: Readonly<Record<string, string>> = {
   lost: 'the quorum is lost, and could not be brought back; a person must look',
 };
 
-function needed(backup: BackupService | null): BackupService {
+function needed<T>(backup: T | null): T {
   if (backup !== null) return backup;
   throw new Failure({
     kind: 'rejected',
@@ -193,7 +222,10 @@ async function pem(path: string): Promise<string> {
 }
 
 /** A cluster of one that was made of a survivor's data goes on with the same cluster id, but its revisions are another history. */
-function historyOf({ supervisor, runtime }: ControlPlaneSideParts): string | null {
+export function currentHistory({
+  supervisor,
+  runtime,
+}: Pick<ControlPlaneSideParts, 'supervisor' | 'runtime'>): string | null {
   const look = supervisor().controlPlane?.view()?.look ?? null;
   if (look === null || !look.held || look.clusterId === null) return null;
   const forced = recoveries(runtime())
@@ -224,12 +256,15 @@ function recoveries(
   });
 }
 
-function askForBackup({ runtime, clock }: ControlPlaneSideParts, reason: string): void {
+export function askForBackup(
+  { runtime, clock }: Pick<ControlPlaneSideParts, 'runtime' | 'clock'>,
+  reason: string,
+): void {
   runtime().send(actorIds.backup, { type: 'BACKUP_WANTED', at: clock.now(), reason });
 }
 
 async function backupBefore(
-  parts: ControlPlaneSideParts,
+  parts: Pick<ControlPlaneSideParts, 'runtime' | 'clock' | 'log'>,
   reason: string,
   context: EffectContext,
 ): Promise<void> {
