@@ -103,7 +103,8 @@ export function setSeeds(members: readonly string[]): string {
 
 /**
  * Lets this master's data go on as a cluster of one, at etcd's next start, which this is (`--force-new-cluster`): all other members are
- * forgotten. Uncommitted entries at the end of its log become committed. Once an attempt.
+ * forgotten. Everything in its log counts as agreed first (`wdrip-node etcd` sees to that), since etcd itself would discard what the lost
+ * members may have acknowledged. Once an attempt.
  */
 export function forceNewCluster(attempt: string): string {
   return script(

@@ -11,7 +11,7 @@ import {
 } from '../bootstrap/etcd-commands.ts';
 import { readInspection } from '../bootstrap/etcd-inspection.ts';
 import type { Cloud } from '../cloud/port.ts';
-import { persist } from '../effects/node/instance.ts';
+import { persist, poll } from '../effects/node/instance.ts';
 import type { MasterHost } from '../effects/quorum/world.ts';
 import { Failure } from '../failure.ts';
 import type { EffectContext } from '../runtime/types.ts';
@@ -21,6 +21,8 @@ const shortMs = 60_000;
 const longMs = 900_000;
 /** How much of a command's output is shown in an error, in characters. */
 const shownOutput = 400;
+/** What a unit is called that was started, whatever became of that. */
+const started: readonly string[] = ['active', 'activating', 'failed'];
 /** Between two looks at data whose etcd is just at it: one that restarts every second holds its database most of the time. */
 const looks = 3;
 
@@ -41,7 +43,7 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): M
     switch (result.outcome) {
       case 'agentSilent':
         throw new Failure({
-          kind: 'rejected',
+          kind: 'retryable',
           code: 'AgentSilent',
           message: `the agent of ${instanceId} did not take a command (${result.code})`,
         });
@@ -94,6 +96,16 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): M
         }
       }
     },
+    async untilSetUp(instanceId, context) {
+      let look = 0;
+      await poll(context.clock, context.signal, async () => {
+        look += 1;
+        const output = await run(instanceId, `up-${look}`, inspectMember(), context);
+        // The last of the units that the first boot starts: all are there by then.
+        const { units } = readInspection(output);
+        return started.includes(units['kube-scheduler']) && started.includes(units.etcd) ? true : null;
+      });
+    },
     async joinExisting(instanceId, seeds, context) {
       await run(instanceId, 'join-stop', stopControlPlane(), context);
       await run(instanceId, 'join-keep', keepCopy(context.attempt), context, longMs);
@@ -130,7 +142,7 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): M
 
 function commandFailed(instanceId: string, name: string, why: string): Failure {
   return new Failure({
-    kind: 'rejected',
+    kind: 'retryable',
     code: 'CommandFailed',
     message: `the command ${name} on ${instanceId} failed: ${why}`,
   });

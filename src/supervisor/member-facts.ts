@@ -49,11 +49,19 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
       },
     ];
   });
+  // Nobody answers: a member whose slot has another body by now is remembered all the same, or its vote would be forgotten.
+  const bodiesNow = new Set(ofSlots.map(({ instanceId }) => instanceId));
   const strays = known
     ? members.filter(({ id }) => !taken.has(id)).map((member) => stray(member, cloud))
     : before
-        .filter(({ slot }) => slot === null)
-        .map((each) => ({ ...each, instance: absent(each.instanceId, cloud), health: 'unhealthy' as const }));
+        .filter(({ memberId, instanceId }) => memberId !== null && !bodiesNow.has(instanceId))
+        .map((each) => ({
+          ...each,
+          slot: null,
+          wanted: false,
+          instance: absent(each.instanceId, cloud),
+          health: 'unhealthy' as const,
+        }));
   return [...ofSlots, ...strays.sort((a, b) => ((a.memberId ?? '') < (b.memberId ?? '') ? -1 : 1))];
 }
 

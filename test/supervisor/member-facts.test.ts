@@ -122,6 +122,17 @@ describe('what is known of masters and members', () => {
     expect(quorumFacts(facts, false, 'control-plane-0')).toBeNull();
   });
 
+  test('nobody answers, and a slot has another body by now: the old vote is not forgotten', () => {
+    const cloud = cloudOf([body(0, { id: 'i-9', privateIp: '10.0.0.9' })], ['i-0', 'i-1', 'i-2']);
+    const facts = memberFacts({ look: look([], false), cloud, wanted, before: whole });
+    expect(facts.filter(({ role }) => role === 'voter').map(({ memberId }) => memberId)).toEqual([
+      'm1',
+      'm2',
+      'm0',
+    ]);
+    expect(facts[0]).toMatchObject({ slot: 'control-plane-0', instanceId: 'i-9', role: 'none' });
+  });
+
   test('safety 3: a short list of the cloud proves nothing', () => {
     const facts = memberFacts({ look: look(well), cloud: cloudOf([body(0)]), wanted, before: whole });
     expect(facts.filter(({ instance }) => instance === 'gone')).toEqual([]);

@@ -48,6 +48,7 @@ export function prepareMaster(world: RecoveryWorld): Run<'prepareMaster'> {
     const taken = new Set(masters.map(({ slot }) => slot));
     const slot = world.slots.find((each) => !taken.has(each)) ?? world.slots[0] ?? '';
     const { instance } = await world.createMaster(slot, context);
+    await world.host.untilSetUp(instance.id, context);
     return done(slot, instance.id);
   };
 }

@@ -62,6 +62,12 @@ func Begin(ctx context.Context, s Settings, say func(string)) ([]string, error) 
 		if _, err := take(s.FoundFile); err != nil {
 			return nil, err
 		}
+		// Before the file is taken: cut off in between, it is done again.
+		if _, err := os.Stat(s.ForceFile); err == nil {
+			if err := CommitAll(s.DataDir); err != nil {
+				return nil, err
+			}
+		}
 		force, err := take(s.ForceFile)
 		if err != nil || !force {
 			return existing(alone), err

@@ -70,7 +70,7 @@ func TestANewClusterIsFoundedOnce(t *testing.T) {
 
 func TestDataGoesOnAndIsForcedOnce(t *testing.T) {
 	s := settings(t)
-	touch(t, filepath.Join(s.DataDir, "member/wal/0.wal"))
+	writeLog(t, s.DataDir)
 	touch(t, s.ForceFile)
 	touch(t, s.FoundFile)
 	if args := begin(t, s); !slices.Contains(args, "--force-new-cluster") || slices.Contains(args, "--initial-cluster-state=new") {
