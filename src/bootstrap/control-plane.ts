@@ -231,6 +231,8 @@ function controllerManagerUnit(settings: ControlPlaneSettings): NodeFile {
       }),
     ],
     restartSeconds: 2,
+    // It gives its lease back through an API server that may be gone: nobody waits for that.
+    stopSeconds: 3,
   });
 }
 
@@ -251,6 +253,8 @@ function schedulerUnit(): NodeFile {
       }),
     ],
     restartSeconds: 2,
+    // It gives its lease back through an API server that may be gone: nobody waits for that.
+    stopSeconds: 3,
   });
 }
 
