@@ -1,5 +1,6 @@
 import type { Cloud, InstanceSpec } from '../cloud/port.ts';
 import { allEffects } from '../effects/all.ts';
+import type { World as NodeWorld } from '../effects/world.ts';
 import { type Kubernetes, type KubernetesView, kubernetesNames } from '../kubernetes/port.ts';
 import { silentLog } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -7,9 +8,13 @@ import type { Random } from '../runtime/random.ts';
 import { createRuntime } from '../runtime/runtime.ts';
 import type { Runtime, Store, Transition } from '../runtime/types.ts';
 import type { SupervisorConfig } from '../supervisor/config.ts';
+import { controlPlanePool } from '../supervisor/control-plane.ts';
 import { machineEntries, onSetAside } from '../supervisor/machines.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { type CrashPlan, crashingStore } from './crashing-store.ts';
+import { masterUserData, sideOfLife } from './side-of-life.ts';
+import type { SimulatedEtcd } from './world/etcd.ts';
+import type { Vault } from './world/vault.ts';
 
 /** What this life was told last, for the invariants: by node name, since when it has been Ready without a break. */
 export interface Told {
@@ -36,6 +41,14 @@ export interface SupervisorLife {
   kill(): void;
 }
 
+/** What a life needs to look after masters. */
+export interface ControlPlaneOfLife {
+  readonly etcd: SimulatedEtcd;
+  readonly vault: Vault;
+  /** Objects that masters may read. */
+  readonly shared: Map<string, Uint8Array>;
+}
+
 export function startLife(options: {
   readonly config: SupervisorConfig;
   readonly clock: Clock;
@@ -47,6 +60,8 @@ export function startLife(options: {
   readonly kubernetes: Kubernetes;
   readonly instanceSpec: (slot: string, zone: string) => Omit<InstanceSpec, 'userData'>;
   readonly zones: readonly string[];
+  /** Left out: it was given no way into etcd, and looks after workers only. */
+  readonly controlPlane?: ControlPlaneOfLife | null;
   readonly onTransition: (transition: Transition) => void;
   readonly onCrash: (at: CrashPlan['at']) => void;
   /** How it is to die. Default: by `kill` alone. */
@@ -72,29 +87,45 @@ export function startLife(options: {
     blindSince: null,
   };
   const kubernetes = listening(options.kubernetes, told, clock, options.ofWorld ?? ((at) => at));
-  const runtime = createRuntime({
+  const end = new AbortController();
+  const side = sideOfLife({
+    controlPlane: options.controlPlane ?? null,
+    config,
+    cloud,
+    kubernetes,
+    clock,
+    signal: end.signal,
+    supervisor: () => supervisor,
+    runtime: () => runtime,
+    world: () => world,
+  });
+  const world: NodeWorld = {
+    cluster: config.cluster,
+    cloud,
+    kubernetes,
+    log: silentLog,
+    whenSighted: (signal) => supervisor.whenSighted(signal),
+    nodeFacts: (name) => supervisor.nodeFacts(name),
+    instanceSpecs: ({ slot, zone }) =>
+      [zone, ...zones.filter((each) => each !== zone)].map((each) => options.instanceSpec(slot, each)),
+    // A master's needs no API server (src/bootstrap/control-plane-user-data.ts).
+    prepareUserData: async (pool) =>
+      pool === controlPlanePool
+        ? masterUserData
+        : `#!/bin/sh\n# ${await kubernetes.createBootstrapToken({ ttlMs: 3_600_000, description: 'a new node' })}\n`,
+    masters: side?.bodies ?? null,
+    requestPermit: (request, context) => supervisor.desk.request(request, context),
+  };
+  const runtime: Runtime = createRuntime({
     store,
     clock,
     random,
     machines: machineEntries,
     effects: allEffects({
-      quorum: null,
-      recovery: null,
-      backup: null,
-      node: {
-        cluster: config.cluster,
-        cloud,
-        kubernetes,
-        log: silentLog,
-        whenSighted: (signal) => supervisor.whenSighted(signal),
-        nodeFacts: (name) => supervisor.nodeFacts(name),
-        instanceSpecs: ({ slot, zone }) =>
-          [zone, ...zones.filter((each) => each !== zone)].map((each) => options.instanceSpec(slot, each)),
-        prepareUserData: async () =>
-          `#!/bin/sh\n# ${await kubernetes.createBootstrapToken({ ttlMs: 3_600_000, description: 'a new node' })}\n`,
-        masters: null,
-        requestPermit: (request, context) => supervisor.desk.request(request, context),
-      },
+      node: world,
+      quorum: side?.quorum ?? null,
+      recovery: side?.recovery ?? null,
+      backup: side?.backups ?? null,
     }),
     onSetAside: onSetAside(config.cluster),
   });
@@ -103,7 +134,7 @@ export function startLife(options: {
     runtime,
     kubernetes,
     cloud,
-    etcd: null,
+    etcd: options.controlPlane?.etcd ?? null,
     clock,
     random,
     log: silentLog,
@@ -115,6 +146,7 @@ export function startLife(options: {
   const start = async () => {
     await runtime.start();
     if (alive) await supervisor.start();
+    if (alive) side?.backups.start();
   };
   start().catch((caught: unknown) => {
     if (alive) options.onDefect(caught instanceof Error ? (caught.stack ?? caught.message) : String(caught));
@@ -130,6 +162,7 @@ export function startLife(options: {
     },
     kill() {
       alive = false;
+      end.abort(new Error('killed'));
       store.kill();
       // Its effects are called off so that they ask nothing more; neither stop can end, for the store is silent now.
       void runtime.stop();

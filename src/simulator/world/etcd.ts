@@ -46,6 +46,19 @@ export interface Acknowledged {
   readonly revision: number;
 }
 
+/** A change of the members that somebody has asked for, with the voters as they were and as they are: all, and those that run. */
+export interface MembershipChange {
+  readonly what: 'add' | 'promote' | 'remove';
+  readonly id: string;
+  readonly group: Group;
+  readonly before: Voters;
+  readonly after: Voters;
+}
+export interface Voters {
+  readonly voters: number;
+  readonly healthy: number;
+}
+
 /**
  * etcd in memory, on a virtual clock: members with terms and indexes, elections that take time, writes that need a quorum, learners that
  * catch up, data that lies on disks. Whoever owns the places (a test, or the simulated instances) starts and ends the processes.
@@ -56,6 +69,7 @@ export class SimulatedEtcd implements Etcd {
   readonly #random: Random;
   readonly #onChange: () => void;
   readonly #onAcknowledged: (acknowledged: Acknowledged) => void;
+  readonly #onMembership: (change: MembershipChange) => void;
   readonly #listeners = new Set<() => void>();
   #ids = 0;
 
@@ -65,11 +79,13 @@ export class SimulatedEtcd implements Etcd {
     /** Some member, leader or membership has changed. */
     readonly onChange?: () => void;
     readonly onAcknowledged?: (acknowledged: Acknowledged) => void;
+    readonly onMembership?: (change: MembershipChange) => void;
   }) {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#onChange = options.onChange ?? (() => {});
     this.#onAcknowledged = options.onAcknowledged ?? (() => {});
+    this.#onMembership = options.onMembership ?? (() => {});
   }
 
   /** A place for an etcd, which does not run yet. */
@@ -167,6 +183,12 @@ export class SimulatedEtcd implements Etcd {
     this.#raise(data.group, data.memberId, 'corrupt');
   }
 
+  /** Its database has no room left: nothing is written before somebody makes some. */
+  fill(process: EtcdProcess): void {
+    const { data } = process;
+    if (data !== null) this.#raise(data.group, data.memberId, 'noSpace');
+  }
+
   async members(endpoints: readonly Endpoint[], asking?: Asking): Promise<Membership> {
     return this.#oneOf(endpoints, true, async (endpoint) => {
       const { process, group } = await this.#through(endpoint, asking, questionMs);
@@ -229,6 +251,7 @@ export class SimulatedEtcd implements Etcd {
       group.alarms.get(memberId)?.delete(kind);
       group.configure(group.members);
     });
+    this.#changed();
   }
 
   async addLearner(
@@ -250,7 +273,7 @@ export class SimulatedEtcd implements Etcd {
         clientUrls: [],
         learner: true,
       };
-      group.configure([...group.members, member]);
+      this.#reconfigure(group, 'add', member.id, [...group.members, member]);
       return member;
     });
   }
@@ -262,7 +285,12 @@ export class SimulatedEtcd implements Etcd {
       const process = [...group.processes].find(({ data }) => data?.memberId === id);
       if (process?.synced !== true)
         throw retryable('NotCaughtUp', `learner ${id} is not in sync with the leader`);
-      group.configure(group.members.map((each) => (each.id === id ? { ...each, learner: false } : each)));
+      this.#reconfigure(
+        group,
+        'promote',
+        id,
+        group.members.map((each) => (each.id === id ? { ...each, learner: false } : each)),
+      );
     });
   }
 
@@ -275,7 +303,12 @@ export class SimulatedEtcd implements Etcd {
       if (!member.learner && isActive && active.length - 1 < 1 + Math.floor((voters.length - 1) / 2))
         throw retryable('UnhealthyCluster', 'unhealthy cluster');
       group.alarms.delete(id);
-      group.configure(group.members.filter((each) => each.id !== id));
+      this.#reconfigure(
+        group,
+        'remove',
+        id,
+        group.members.filter((each) => each.id !== id),
+      );
     });
   }
 
@@ -377,7 +410,7 @@ export class SimulatedEtcd implements Etcd {
       for (let from = 0; from < changes.length; from += mostOperations) {
         const some = changes.slice(from, from + mostOperations);
         revision = await this.#change(endpoints, options, ({ group }) => {
-          const full = [...group.alarms.values()].some((kinds) => kinds.has('noSpace'));
+          const full = group.isFull;
           const puts = some.some(({ type }) => type === 'put');
           if (puts && !full && group.isTooMuch(some))
             this.#raise(group, group.leader?.data?.memberId ?? '', 'noSpace');
@@ -528,6 +561,12 @@ export class SimulatedEtcd implements Etcd {
     throw last;
   }
 
+  #reconfigure(group: Group, what: MembershipChange['what'], id: string, members: readonly Member[]): void {
+    const before = votersOf(group);
+    group.configure(members);
+    this.#onMembership({ what, id, group, before, after: votersOf(group) });
+  }
+
   #needSettled(group: Group): void {
     const settled = group.activeVoters.filter((each) => this.#clock.now() - each.activeSince >= settledMs);
     if (settled.length < group.members.filter(({ learner }) => !learner).length)
@@ -572,6 +611,13 @@ export class SimulatedEtcd implements Etcd {
     this.#ids += 1;
     return `${this.#ids.toString(16)}${this.#random.hex(7)}`.slice(0, 16);
   }
+}
+
+function votersOf(group: Group): Voters {
+  return {
+    voters: group.members.filter(({ learner }) => !learner).length,
+    healthy: group.activeVoters.length,
+  };
 }
 
 function dataOf(group: Group, memberId: string) {

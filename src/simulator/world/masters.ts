@@ -2,16 +2,41 @@ import { cloudTags, type InstanceSpec } from '../../cloud/port.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { SimulatedCloud } from './cloud.ts';
-import type { EtcdDisk, EtcdProcess } from './etcd/process.ts';
-import { type Acknowledged, SimulatedEtcd } from './etcd.ts';
+import type { Group } from './etcd/group.ts';
+import type { EtcdData, EtcdDisk, EtcdProcess } from './etcd/process.ts';
+import { type Acknowledged, type MembershipChange, SimulatedEtcd } from './etcd.ts';
 import type { SimulatedKubernetes } from './kubernetes.ts';
 import type { Ailment } from './life.ts';
 import type { Machine } from './machine.ts';
+import { inspectionText, type MasterCommand, noData, readMasterCommand } from './master-commands.ts';
 
 /** From the boot to the first word of etcd, in ms. */
 const etcdStartMs = 8_000;
 /** With these nothing runs on the instance; with the others only its kubelet is ill. */
 const deadly: readonly Ailment[] = ['reboot', 'disk', 'unbootable'];
+
+/** From one end of etcd to its next start, when it is told to restart, in ms. */
+const restartMs = 2_000;
+
+/** A master's system disk: its data, which units start with the instance, and what was done on it once. */
+interface MasterDisk extends EtcdDisk {
+  readonly enabled: { etcd: boolean; api: boolean };
+  readonly attempts: Set<string>;
+}
+
+/** Data was made anew on a master, or thrown away, for an attempt. */
+export interface DataDeed {
+  readonly what: 'wipe' | 'force' | 'restore';
+  readonly instance: string;
+  readonly attempt: string;
+  /** What lay there before, and what lies there now. */
+  readonly before: EtcdData | null;
+  readonly after: EtcdData | null;
+}
+
+type Answer = { readonly exitCode: number; readonly output: string };
+const done: Answer = { exitCode: 0, output: 'done\n' };
+const failed = (why: string): Answer => ({ exitCode: 1, output: `${why}\n` });
 
 /** Voters of etcd: all, those that run, and those that would without one. */
 export interface QuorumWithout {
@@ -39,15 +64,19 @@ export class Masters {
   readonly #api: SimulatedKubernetes;
   readonly #clock: Clock;
   readonly #cluster: string;
+  readonly #onChange: () => void;
   readonly #ailmentOf: (id: string) => Ailment | undefined;
   /** By instance. One that is gone stays until it was looked at. */
   readonly #processes = new Map<string, EtcdProcess>();
   /** By system disk: what lies on it goes where it goes. */
-  readonly #disks = new Map<string, EtcdDisk>();
+  readonly #disks = new Map<string, MasterDisk>();
   /** By instance: a start that is due, by the boot that it belongs to. */
   readonly #starting = new Map<string, number>();
-  /** Instances whose etcd somebody has stopped. */
+  /** Instances whose etcd, or API server, somebody has stopped. */
   readonly #stopped = new Set<string>();
+  readonly #apiStopped = new Set<string>();
+  readonly #fetch: (key: string) => Uint8Array | undefined;
+  readonly #onData: (deed: DataDeed) => void;
 
   constructor(options: {
     readonly cloud: SimulatedCloud;
@@ -59,6 +88,10 @@ export class Masters {
     /** Some member, leader or membership has changed. */
     readonly onChange: () => void;
     readonly onAcknowledged: (acknowledged: Acknowledged) => void;
+    readonly onMembership?: (change: MembershipChange) => void;
+    /** An object that masters may read. Default: there is none. */
+    readonly fetch?: (key: string) => Uint8Array | undefined;
+    readonly onData?: (deed: DataDeed) => void;
   }) {
     const { clock, random } = options;
     this.#cloud = options.cloud;
@@ -66,14 +99,15 @@ export class Masters {
     this.#clock = clock;
     this.#cluster = options.cluster;
     this.#ailmentOf = options.ailmentOf;
+    this.#fetch = options.fetch ?? (() => undefined);
+    this.#onData = options.onData ?? (() => {});
+    this.#onChange = options.onChange;
     this.etcd = new SimulatedEtcd({
       clock,
       random,
-      onChange: () => {
-        this.#api.setServed(this.serves);
-        options.onChange();
-      },
+      onChange: () => this.#changed(),
       onAcknowledged: options.onAcknowledged,
+      ...(options.onMembership === undefined ? {} : { onMembership: options.onMembership }),
     });
   }
 
@@ -99,11 +133,119 @@ export class Masters {
     this.etcd.found(processes);
   }
 
-  /** A member that runs has a leader and a quorum behind it, and an API server beside it. */
+  /** A member that runs has a leader, a quorum and room behind it, and an API server beside it. */
   get serves(): boolean {
-    return [...this.#processes.values()].some(
-      (process) => process.isActive && process.synced && process.data?.group.writable === true,
-    );
+    return this.serving !== null;
+  }
+
+  /** The members that the API stands on; null while it is not served. */
+  get serving(): Group | null {
+    for (const [id, process] of this.#processes) {
+      const group = process.data?.group;
+      if (!process.isActive || !process.synced || this.#apiStopped.has(id) || !group?.writable) continue;
+      if (group.memberOf(process)?.learner === false && !group.isFull) return group;
+    }
+    return null;
+  }
+
+  /** The instance has booted: what is enabled runs. */
+  booted(id: string): void {
+    const machine = this.#cloud.machines.get(id);
+    if (machine === undefined || !this.#isMaster(machine)) return;
+    const { enabled } = this.#diskOf(machine);
+    set(this.#stopped, id, !enabled.etcd);
+    set(this.#apiStopped, id, !enabled.api);
+    this.wake(id);
+    this.#changed();
+  }
+
+  /** What a master makes of a command for its etcd; null: it is none. */
+  command(id: string, script: string): Answer | null {
+    const command = readMasterCommand(script);
+    const machine = this.#cloud.machines.get(id);
+    if (command === null || machine === undefined || !this.#isMaster(machine)) return null;
+    return this.#obey(machine, command);
+  }
+
+  #obey(machine: Machine, command: MasterCommand): Answer {
+    const { id } = machine.instance;
+    const [disk, process] = [this.#diskOf(machine), this.#processOf(machine)];
+    const ailment = this.#ailmentOf(id);
+    if (command.kind === 'inspect') return this.#inspect(process, ailment === 'disk');
+    if (command.kind === 'stopAll') {
+      disk.enabled.etcd = false;
+      disk.enabled.api = false;
+      this.#apiStopped.add(id);
+      this.setStopped(id, true);
+      return done;
+    }
+    if (ailment !== undefined && deadly.includes(ailment)) return failed('Input/output error');
+    if (!('attempt' in command)) {
+      if (command.kind === 'keep') return process.isRunning ? failed('etcd runs: stop it first') : done;
+      if (command.kind === 'seeds') return done;
+      if (command.kind === 'restartEtcd') this.etcd.end(process, 'stopped');
+      this.#start(id, disk, command.kind === 'startAll');
+      return done;
+    }
+    if (process.isRunning && command.kind !== 'force') return failed('etcd runs: stop it first');
+    if (disk.attempts.has(command.attempt)) return { exitCode: 0, output: 'done before\n' };
+    const before = disk.data;
+    if (command.kind === 'restore') {
+      const snapshot = this.#fetch(command.key);
+      if (snapshot === undefined) return failed(`there is no object ${command.key}`);
+      this.etcd.restore(process, snapshot, command.bumpRevision);
+    } else if (command.kind === 'wipe') disk.data = null;
+    else {
+      if (process.isRunning) this.etcd.end(process, 'stopped');
+      disk.enabled.etcd = true;
+      this.#stopped.delete(id);
+      this.etcd.forceNewCluster(process);
+    }
+    disk.attempts.add(command.attempt);
+    const { kind: what, attempt } = command;
+    this.#onData({ what, instance: id, attempt, before, after: disk.data });
+    return done;
+  }
+
+  #start(id: string, disk: MasterDisk, api: boolean): void {
+    disk.enabled.etcd = true;
+    if (api) {
+      disk.enabled.api = true;
+      this.#apiStopped.delete(id);
+    }
+    this.#stopped.delete(id);
+    this.wake(id, restartMs);
+    this.#changed();
+  }
+
+  #inspect({ data, isRunning }: EtcdProcess, isBroken: boolean): Answer {
+    if (isBroken)
+      return {
+        exitCode: 0,
+        output: inspectionText({ ...noData, exists: true, broken: 'read: input/output error' }),
+      };
+    if (data === null) return { exitCode: 0, output: inspectionText(noData) };
+    const { memberId, group, term, committed, index } = data;
+    return {
+      exitCode: 0,
+      output: inspectionText({
+        exists: true,
+        memberId,
+        clusterId: group.clusterId,
+        term,
+        commit: committed,
+        lastTerm: term,
+        lastIndex: index,
+        database: null,
+        inUse: isRunning,
+        broken: '',
+      }),
+    };
+  }
+
+  #changed(): void {
+    this.#api.setServed(this.serves);
+    this.#onChange();
   }
 
   /** How the quorum stands, and how it would without this instance's voter; null if it has none. */
@@ -125,7 +267,7 @@ export class Masters {
   }
 
   /** Something about an instance has changed: its etcd stops at once, or starts after a while. */
-  wake(id: string): void {
+  wake(id: string, startMs = etcdStartMs): void {
     const machine = this.#cloud.machines.get(id);
     if (machine === undefined) this.#forget(id);
     if (machine === undefined || !this.#isMaster(machine)) return;
@@ -139,7 +281,7 @@ export class Masters {
     }
     if (process.isRunning || this.#starting.get(id) === machine.boots) return;
     this.#starting.set(id, machine.boots);
-    this.#clock.after(etcdStartMs, () => {
+    this.#clock.after(startMs, () => {
       if (this.#starting.get(id) !== machine.boots) return;
       this.#starting.delete(id);
       if (this.#cloud.machines.get(id) === machine && this.#mayRun(machine))
@@ -183,9 +325,9 @@ export class Masters {
   }
 
   /** With whatever lies on the system disk that the instance has now. */
-  #processOf({ instance: { id, privateIp, systemDiskId } }: Machine): EtcdProcess {
-    const disk = this.#disks.get(systemDiskId ?? '') ?? { data: null };
-    this.#disks.set(systemDiskId ?? '', disk);
+  #processOf(machine: Machine): EtcdProcess {
+    const { id, privateIp } = machine.instance;
+    const disk = this.#diskOf(machine);
     const known = this.#processes.get(id);
     if (known !== undefined) {
       if (known.disk !== disk) {
@@ -200,6 +342,14 @@ export class Masters {
     return process;
   }
 
+  #diskOf({ instance: { systemDiskId } }: Machine): MasterDisk {
+    const known = this.#disks.get(systemDiskId ?? '');
+    if (known !== undefined) return known;
+    const disk: MasterDisk = { data: null, enabled: { etcd: true, api: true }, attempts: new Set() };
+    this.#disks.set(systemDiskId ?? '', disk);
+    return disk;
+  }
+
   #forget(id: string): void {
     const process = this.#processes.get(id);
     if (process === undefined) return;
@@ -208,4 +358,9 @@ export class Masters {
     this.#processes.delete(id);
     this.#starting.delete(id);
   }
+}
+
+function set(among: Set<string>, id: string, holds: boolean): void {
+  if (holds) among.add(id);
+  else among.delete(id);
 }

@@ -4,10 +4,10 @@ import type { Random } from '../../runtime/random.ts';
 import type { SupervisorConfig } from '../../supervisor/config.ts';
 import type { Misfortune } from './calls.ts';
 import { type CloudEffect, SimulatedCloud } from './cloud.ts';
-import type { Acknowledged } from './etcd.ts';
+import type { Acknowledged, MembershipChange } from './etcd.ts';
 import { type NodeAct, SimulatedKubernetes } from './kubernetes.ts';
 import { Life } from './life.ts';
-import { Masters } from './masters.ts';
+import { type DataDeed, Masters } from './masters.ts';
 import type { Telling } from './watch.ts';
 
 export interface WorldOptions {
@@ -20,6 +20,9 @@ export interface WorldOptions {
   /** A member of etcd, its leader or the membership has changed; a write was acknowledged. */
   readonly onEtcd?: () => void;
   readonly onAcknowledged?: (acknowledged: Acknowledged) => void;
+  /** Somebody has changed the members of etcd, or what lies on a master's disk. */
+  readonly onMembership?: (change: MembershipChange) => void;
+  readonly onData?: (deed: DataDeed) => void;
   /** The fate of one request to the cloud; null: it is served. */
   readonly misfortune: () => Misfortune | null;
   /** The same of one request to the Kubernetes API. Default: all are served. */
@@ -50,6 +53,8 @@ export class World {
   readonly life: Life;
   /** Null: there are none. */
   readonly masters: Masters | null;
+  /** Objects that masters may read, by name. */
+  readonly shared = new Map<string, Uint8Array>();
   readonly zones: readonly string[];
   readonly #masterCount: number;
   readonly #config: SupervisorConfig;
@@ -65,12 +70,12 @@ export class World {
       misfortune: options.misfortune,
       ...(options.listLagMs === undefined ? {} : { listLagMs: options.listLagMs }),
       ...(options.lacks === undefined ? {} : { lacks: options.lacks }),
-      agent: (id, script) => this.life.command(id, script),
+      agent: (id, script) => this.masters?.command(id, script) ?? this.life.command(id, script),
       onEffect: options.onEffect,
       ...(options.onRefusal === undefined ? {} : { onRefusal: options.onRefusal }),
       onBoot: (id, first) => {
         this.life.booted(id, first);
-        this.masters?.wake(id);
+        this.masters?.booted(id);
       },
       onChange: (id) => {
         this.life.wake(id);
@@ -114,6 +119,9 @@ export class World {
             ailmentOf: (id) => this.life.ailments.get(id),
             onChange: options.onEtcd ?? (() => {}),
             onAcknowledged: options.onAcknowledged ?? (() => {}),
+            onMembership: options.onMembership ?? (() => {}),
+            onData: options.onData ?? (() => {}),
+            fetch: (key) => this.shared.get(key),
           });
   }
 
@@ -135,6 +143,7 @@ export class World {
   /** What a slot's instance is made of, in a zone. */
   spec(slot: string, zone: string): Omit<InstanceSpec, 'userData'> {
     const pool = this.#config.pools.find(({ id }) => slot.startsWith(`${id}-`));
+    const isMaster = slot.startsWith('control-plane-');
     return {
       zone,
       imageId: pool?.imageId ?? 'm-1',
@@ -145,9 +154,9 @@ export class World {
       systemDisk: pool?.systemDisk ?? { sizeGiB: 40, category: 'cloud_essd' },
       tags: {
         [cloudTags.cluster]: this.#config.cluster,
-        [cloudTags.pool]: pool?.id ?? '',
+        [cloudTags.pool]: pool?.id ?? (isMaster ? 'control-plane' : ''),
         [cloudTags.slot]: slot,
-        [cloudTags.role]: 'worker',
+        [cloudTags.role]: isMaster ? 'controlPlane' : 'worker',
       },
     };
   }

@@ -55,6 +55,11 @@ export class Group {
     return this.leader !== null && this.#voters(true).length >= this.quorum;
   }
 
+  /** A member has no room left: nothing is written. */
+  get isFull(): boolean {
+    return [...this.alarms.values()].some((kinds) => kinds.has('noSpace'));
+  }
+
   get quorum(): number {
     return quorumOf(this.members.filter(({ learner }) => !learner).length);
   }
