@@ -30,8 +30,8 @@ export function bundlePrefix(cluster: string, role: NodeRole): string {
 }
 
 /**
- * Packs a role's files, with the script that finishes the node from them (`steps`: installScript). The same files give the same bytes, and the name is made
- * of those: a bundle can't be swapped for another under its name.
+ * Packs a role's files, with the script that finishes the node from them (`steps`: installScript). The same files give the same bytes,
+ * and the name is made of those: a bundle can't be swapped for another under its name.
  */
 export async function packBundle(
   cluster: string,

@@ -42,7 +42,7 @@ const mostGapMs = 5_000;
 const awayMs = 10_000;
 
 /** Three masters, somebody who writes, and the ways into etcd and the cloud. */
-interface Bench extends Patience {
+export interface Bench extends Patience {
   readonly sandbox: SandboxHandle;
   readonly etcd: EtcdClient;
   readonly writer: Writer;
@@ -95,11 +95,13 @@ const pieces: readonly Piece[] = [
     async run(bench, checks) {
       const victim = await leaderOf(bench);
       const from = bench.clock.now();
-      await bench.sandbox.exec(victim.id, ['systemctl', 'stop', 'etcd']);
+      // It takes seconds to end, since it waits for its clients, and serves nobody from the beginning.
+      const stopped = bench.sandbox.exec(victim.id, ['systemctl', 'stop', 'etcd']);
       await until(bench, 'the balancer to see it', awayMs, async () =>
         (await backends(bench)).some((each) => each.instanceId === victim.id && each.health === 'abnormal'),
       );
       const seenMs = bench.clock.now() - from;
+      await stopped;
       await until(bench, 'time to pass', awayMs + wholeMs, () => bench.clock.now() - from > awayMs);
       const gapMs = bench.writer.longestGapMs(from);
       checks.that(`the API stays writable, but for at most ${mostGapMs} ms`, gapMs <= mostGapMs, gapMs);
@@ -216,7 +218,7 @@ async function runPiece(bench: Bench, piece: Piece): Promise<ScenarioResult> {
   };
 }
 
-async function openBench(
+export async function openBench(
   options: { readonly folder: string; readonly programs: string | null; say(line: string): void } & Patience,
 ): Promise<Bench> {
   const { clock, signal, folder, say } = options;
@@ -254,14 +256,14 @@ async function openBench(
   }
 }
 
-async function mastersOf({ sandbox }: Bench): Promise<readonly SandboxInstance[]> {
+export async function mastersOf({ sandbox }: Bench): Promise<readonly SandboxInstance[]> {
   const instances = await sandbox.admin.instances();
   return instances
     .filter(({ tags }) => tags[cloudTags.role] === 'controlPlane')
     .sort((a, b) => (a.ip < b.ip ? -1 : 1));
 }
 
-const backends = ({ sandbox, loadBalancerId }: Bench) =>
+export const backends = ({ sandbox, loadBalancerId }: Bench) =>
   sandbox.loadBalancers.backends(loadBalancerId, API_PORT);
 
 /** The master whose member leads: what happens to it costs an election. */
