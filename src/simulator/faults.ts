@@ -49,7 +49,20 @@ const faultsAround = [
   'supervisorKilledAtCommit',
   'supervisorKilledRestoring',
 ] as const;
-export const faultKinds = [...instanceFaults, ...faultsAround] as const;
+const quorumFaults = [
+  'etcdStopped',
+  'etcdWiped',
+  'etcdCorrupt',
+  'etcdFull',
+  'etcdFrozen',
+  'mastersStoppedTogether',
+  'mastersLostTogether',
+  'mastersAllLost',
+  'backupRegionGone',
+  'backupDamaged',
+] as const;
+export type QuorumFault = (typeof quorumFaults)[number];
+export const faultKinds = [...instanceFaults, ...faultsAround, ...quorumFaults] as const;
 export type FaultKind = (typeof faultKinds)[number];
 export type InstanceFault = (typeof instanceFaults)[number];
 
@@ -58,24 +71,14 @@ export function strikesInstance(kind: FaultKind): kind is InstanceFault {
   return instanceFaults.some((each) => each === kind);
 }
 
-/**
- * Those of one instance that strike masters too. The simulated supervisor has no quorum's actor yet, so a master gets no permit beyond the
- * restart of its kubelet, and that may be refused by a zone or a cloud that fails meanwhile: so only what passes by itself. With the
- * actor wired in, this becomes all of them.
- */
-const ofMasters: readonly FaultKind[] = [
-  'blip',
-  'rebootedByPerson',
-  'liedAbout',
-  'flaps',
-  'cordonedByPerson',
-  'pausedNode',
-  'pausedByAnnotation',
-];
+/** What strikes etcd, its members together, and their backups: only where there are masters. */
+export function strikesQuorum(kind: FaultKind): kind is QuorumFault {
+  return quorumFaults.some((each) => each === kind);
+}
 
-/** May this fault strike a master? */
-export function strikesMasters(kind: FaultKind): boolean {
-  return ofMasters.includes(kind);
+/** Those that a run with so many masters can have. Without any the list is what it was before there were masters: old seeds stay what they are. */
+export function faultsWith(masters: number): readonly FaultKind[] {
+  return masters > 0 ? faultKinds : [...instanceFaults, ...faultsAround];
 }
 
 /** A run's own mix: which faults it has, and how long it is between two of them on average, in ms. */

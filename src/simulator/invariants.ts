@@ -4,6 +4,8 @@ import { quorumOf } from '../../machines/quorum.ts';
 export interface Moment {
   readonly at: number;
   readonly nodes: readonly NodeMoment[];
+  /** The quorum's own permit to change the membership, or to restore. */
+  readonly quorumPermit: string | null;
   /** By pool: how many of its nodes may be away. */
   readonly budgets: ReadonlyMap<string, number>;
   /** Nodes that a person cordoned, and who holds the cordon now; null: nobody. Nodes that are gone are left out. */
@@ -66,11 +68,12 @@ export type InvariantId =
   | 4
   | 5
   | 6
+  | 7
   | 8
   | 'locked'
   | 'suspicion'
   | 'settling'
-  | `safety ${1 | 3 | 5 | 7 | 9 | 13 | 14 | 23 | 24 | 25 | 26 | 27 | 29 | 32 | 34}`;
+  | `safety ${1 | 3 | 5 | 7 | 9 | 13 | 14 | 23 | 24 | 25 | 26 | 27 | 29 | 32 | 34 | 43 | 44 | 45}`;
 
 /** A broken invariant, and what was seen. */
 export interface Violation {
@@ -88,6 +91,7 @@ export const invariantNames: Readonly<Record<Violation['invariant'], string>> = 
   4: 'an attempt takes effect at most once',
   5: "only what carries the cluster's tag is touched, and no instance is leaked",
   6: 'cordons of wdrip are lifted, and those of people stay',
+  7: 'what comes back holds what was promised, and the newest verified backup stays',
   8: 'every node is Ready again when the faults are over',
   locked: 'nothing begins on an instance that the cloud has locked',
   suspicion: 'nothing begins at the first NotReady',
@@ -107,6 +111,9 @@ export const invariantNames: Readonly<Record<Violation['invariant'], string>> = 
   'safety 29': 'pods are released only when nothing can write any more',
   'safety 32': 'a zone without stock is not asked again and again',
   'safety 34': 'a node under repair is marked',
+  'safety 43': "a member's data is never thrown away",
+  'safety 44': 'nothing is made anew while a quorum could still come back',
+  'safety 45': 'nobody serves while data is made anew, and revisions go on',
 };
 
 /** News reach an actor's decision within this time: one look, one commit. */
@@ -138,10 +145,10 @@ export function withinBudgets(moment: Moment): readonly Violation[] {
       });
   }
   const masters = holders.filter(({ role }) => role === 'controlPlane');
-  if (masters.length > 1)
+  if (masters.length + (moment.quorumPermit === null ? 0 : 1) > 1)
     violations.push({
       invariant: 2,
-      what: `${names(masters)} hold permits at once`,
+      what: `${names(masters)}${moment.quorumPermit === null ? '' : ' and the quorum'} hold permits at once`,
       concerns: masters.map(({ slot }) => slot),
     });
   return violations;

@@ -33,7 +33,8 @@ export function momentOf(
     const node = api.nodes.get(name);
     return node?.uid === uid ? [{ node: name, by: node.cordonedBy }] : [];
   });
-  return { at, nodes, budgets, personCordons: cordons };
+  const quorumPermit = life.supervisor.controlPlane?.context()?.permit ?? null;
+  return { at, nodes, quorumPermit, budgets, personCordons: cordons };
 }
 
 /** By pool: how many of its nodes may be away. */

@@ -1,8 +1,6 @@
-import { cloudTags } from '../cloud/port.ts';
 import { kubernetesNames } from '../kubernetes/port.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { strikesMasters } from './faults.ts';
 import type { World } from './world/world.ts';
 
 /** How often it looks, how long a node must be NotReady for it, and how long it leaves a node alone that it has acted on, in ms. */
@@ -60,7 +58,6 @@ export class Rival {
     const { api } = this.#world;
     if (api.reachable)
       for (const node of api.nodes.values()) {
-        if (!strikesMasters('rivalRepairs') && this.#isMaster(node.instanceId)) continue;
         if (node.ready === 'True') {
           since.delete(node.name);
           continue;
@@ -73,11 +70,6 @@ export class Rival {
         this.#act(node.name, node.instanceId, random.next());
       }
     this.#clock.after(looksEveryMs, () => this.#look(since, acted, honours, patienceMs, random));
-  }
-
-  #isMaster(instance: string | null): boolean {
-    const tags = this.#world.cloud.machines.get(instance ?? '')?.instance.tags;
-    return tags?.[cloudTags.role] === 'controlPlane';
   }
 
   #act(name: string, instance: string | null, draw: number): void {

@@ -5,12 +5,13 @@ import type { Transition } from '../runtime/types.ts';
 import { createVirtualClock, type VirtualClock } from '../runtime/virtual-clock.ts';
 import { createMemoryStore } from '../store/memory.ts';
 import { maxUnavailable, type SupervisorConfig } from '../supervisor/config.ts';
-import { nodeActor, statePath } from '../supervisor/fleet.ts';
+import { actorIds, nodeActor, statePath } from '../supervisor/fleet.ts';
 import { Auditor } from './auditor.ts';
-import { simulatedConfig } from './config.ts';
+import { backupRegions, type MasterCount, simulatedConfig } from './config.ts';
+import { ControlPlaneAuditor } from './control-plane-auditor.ts';
 import type { CrashPlan } from './crashing-store.ts';
 import { Disturbances } from './disturbances.ts';
-import { drawGap, drawSwarm, type FaultKind, faultKinds, pick, type Swarm } from './faults.ts';
+import { drawGap, drawSwarm, type FaultKind, faultsWith, pick, type Swarm } from './faults.ts';
 import { eventInWords, History } from './history.ts';
 import {
   allHealed,
@@ -28,9 +29,11 @@ import { beginningOf, budgetsOf, momentOf } from './moments.ts';
 import { Outcome, type SimulationResult } from './outcome.ts';
 import { OwnClock } from './own-clock.ts';
 import { People } from './people.ts';
+import { allVote } from './quorum-invariants.ts';
 import { Rival } from './rival.ts';
 import { Striker } from './striker.ts';
 import type { CloudEffect } from './world/cloud.ts';
+import { Vault } from './world/vault.ts';
 import { World } from './world/world.ts';
 
 export interface SimulationOptions {
@@ -74,11 +77,17 @@ function budgetOf({ pools }: SupervisorConfig): number {
   return pools.reduce((sum, pool) => sum + maxUnavailable(pool), 0);
 }
 
+/** As many as were asked for, of those that a cluster can have. */
+function mastersOf({ masters = 0 }: SimulationOptions): MasterCount {
+  if (masters === 0 || masters === 1 || masters === 3 || masters === 5) return masters;
+  throw new Error(`a cluster has 0, 1, 3 or 5 masters, not ${masters}`);
+}
+
 const monthMs = 30 * 24 * 3_600_000;
 
 /** The run's own mix, at the rate that was asked for. */
-function swarmOf({ nodes, faults, faultsPerNodeMonth }: SimulationOptions, random: Random): Swarm {
-  const drawn = drawSwarm(random, faults ?? faultKinds);
+function swarmOf({ nodes, masters, faults, faultsPerNodeMonth }: SimulationOptions, random: Random): Swarm {
+  const drawn = drawSwarm(random, faults ?? faultsWith(masters ?? 0));
   return faultsPerNodeMonth === undefined
     ? drawn
     : { ...drawn, meanGapMs: monthMs / (nodes * faultsPerNodeMonth) };
@@ -117,6 +126,9 @@ class Simulation {
   readonly #world: World;
   readonly #store = createMemoryStore();
   readonly #outcome: Outcome;
+  readonly #vault: Vault;
+  /** Null without masters. */
+  readonly #controlPlane: ControlPlaneAuditor | null;
   /** By slot: the attempt that works on it, or did last, and how often each call took effect for it. */
   readonly #attempts = new Map<string, { readonly attempt: string; readonly deeds: Map<string, number> }>();
   /** Node uids that a person has cordoned. */
@@ -144,7 +156,7 @@ class Simulation {
     const branch = () => seededRandom(Math.floor(root.next() * 2 ** 32));
     this.#random = { faults: branch(), world: branch(), requests: branch(), life: branch() };
     this.#zones = Array.from({ length: options.zones }, (_, index) => `zone-${index + 1}`);
-    this.#config = simulatedConfig(options.nodes, this.#zones);
+    this.#config = simulatedConfig(options.nodes, this.#zones, mastersOf(options));
     this.#swarm = swarmOf(options, this.#random.faults);
     this.#disturbances = new Disturbances(this.#clock, this.#random.requests);
     this.#outcome = new Outcome({
@@ -160,7 +172,11 @@ class Simulation {
       masters: options.masters ?? 0,
       onEtcd: () => {
         this.#changed = true;
+        this.#controlPlane?.changed();
       },
+      onAcknowledged: (acknowledged) => this.#controlPlane?.acknowledged(acknowledged),
+      onMembership: (change) => this.#controlPlane?.membership(change),
+      onData: (deed) => this.#controlPlane?.data(deed),
       misfortune: () => this.#disturbances.misfortune(),
       apiMisfortune: () => this.#disturbances.apiMisfortune(),
       listLagMs: () => this.#disturbances.listLagMs(),
@@ -178,6 +194,19 @@ class Simulation {
       },
       onUp: (id, isUp) => this.#onUp(id, isUp),
     });
+    this.#vault = new Vault(backupRegions, (removed, left) => this.#controlPlane?.pruned(removed, left));
+    const { masters } = this.#world;
+    this.#controlPlane =
+      masters === null
+        ? null
+        : new ControlPlaneAuditor({
+            clock: this.#clock,
+            world: this.#world,
+            masters,
+            vault: this.#vault,
+            note: (text) => this.#note(text),
+            judge: (invariant, violations) => this.#judge(invariant, violations),
+          });
     this.#ownClock = new OwnClock(this.#clock);
     this.#auditor = new Auditor({
       clock: this.#clock,
@@ -194,6 +223,7 @@ class Simulation {
       clock: this.#clock,
       cluster: this.#config.cluster,
       world: this.#world,
+      vault: this.#vault,
       disturbances: this.#disturbances,
       personCordons: this.#personCordons,
       note: (text) => this.#note(text),
@@ -219,7 +249,8 @@ class Simulation {
   async run(watch?: SimulationWatch): Promise<SimulationResult> {
     const { nodes, hours, seed } = this.#options;
     const faultsEnd = startMs + calmMs + hours * 3_600_000;
-    const end = faultsEnd + healMs + Math.ceil(nodes / budgetOf(this.#config)) * healEachMs;
+    const lots = Math.ceil(nodes / budgetOf(this.#config)) + mastersOf(this.#options);
+    const end = faultsEnd + healMs + lots * healEachMs;
     this.#note(
       `seed ${seed}: ${nodes} nodes, faults every ${Math.round(this.#swarm.meanGapMs / 1_000)} s: ${this.#swarm.kinds.join(', ')}`,
     );
@@ -250,6 +281,7 @@ class Simulation {
     }
     if (this.#violation === null) {
       this.#judge(8, allHealed(this.#ending()));
+      this.#judge(8, this.#unvoting());
       this.#judge(5, nothingLeaked(this.#ending()));
     }
     this.#life?.kill();
@@ -309,6 +341,11 @@ class Simulation {
       kubernetes: this.#world.api,
       zones: this.#zones,
       instanceSpec: (slot, zone) => this.#world.spec(slot, zone),
+      controlPlane: this.#world.masters && {
+        etcd: this.#world.masters.etcd,
+        vault: this.#vault,
+        shared: this.#world.shared,
+      },
       onTransition: (transition) => this.#onTransition(transition),
       onCrash: (at) => {
         this.#crashed = at;
@@ -341,6 +378,7 @@ class Simulation {
   /** What must not last is looked at. */
   #audit(): void {
     this.#auditor.tick(this.#life);
+    this.#controlPlane?.people(this.#quorumState());
     this.#clock.after(auditMs, () => this.#audit());
   }
 
@@ -408,6 +446,7 @@ class Simulation {
     const slot = after.machine === 'node' ? after.id.slice('node/'.length) : null;
     this.#changed = true;
     if (slot !== null) this.#touched.add(slot);
+    if (after.machine === 'quorum') this.#touched.add('quorum');
     for (const { attempt, src } of after.effects)
       if (slot !== null && src !== 'requestPermit' && src !== 'reportTrouble') this.#begins(slot, attempt);
     if (slot !== null)
@@ -497,7 +536,24 @@ class Simulation {
     return { slots, healthy, instances };
   }
 
+  #quorumState(): string {
+    const record = this.#life?.runtime.record(actorIds.quorum);
+    return record === undefined ? 'unknown' : statePath(record.snapshot.value);
+  }
+
+  /** Masters whose member does not vote, or an API that is not served. */
+  #unvoting(): readonly Violation[] {
+    if (this.#controlPlane === null) return [];
+    return allVote({
+      masters: mastersOf(this.#options),
+      voting: this.#controlPlane.voting(),
+      served: this.#world.masters?.serving != null,
+      quorum: this.#quorumState(),
+    });
+  }
+
   #isHealed(): boolean {
+    if (this.#unvoting().length > 0) return false;
     if (!this.#changed || this.#life === null || this.#life.supervisor.fleet.busy().size > 0) return false;
     this.#changed = false;
     const ending = this.#ending();

@@ -5,11 +5,20 @@ import type { Random } from '../runtime/random.ts';
 import { type Aim, drawAim, isMoment } from './aims.ts';
 import type { CrashPlan } from './crashing-store.ts';
 import type { Disturbances } from './disturbances.ts';
-import { type FaultKind, type InstanceFault, pick, strikesInstance, strikesMasters } from './faults.ts';
+import {
+  type FaultKind,
+  type InstanceFault,
+  pick,
+  type QuorumFault,
+  strikesInstance,
+  strikesQuorum,
+} from './faults.ts';
 import type { OwnClock } from './own-clock.ts';
 import type { People } from './people.ts';
+import { QuorumStriker } from './quorum-striker.ts';
 import type { Rival } from './rival.ts';
 import type { Machine } from './world/machine.ts';
+import type { Vault } from './world/vault.ts';
 import type { World } from './world/world.ts';
 
 /** How long what passes by itself lasts at most, in ms. */
@@ -41,6 +50,7 @@ export interface StrikerParts {
   readonly clock: Clock;
   readonly cluster: string;
   readonly world: World;
+  readonly vault: Vault;
   readonly disturbances: Disturbances;
   /** By node name: the uid of the node that a person cordoned. Written here. */
   readonly personCordons: Map<string, string>;
@@ -62,11 +72,13 @@ export interface StrikerParts {
 /** The one who breaks things. */
 export class Striker {
   readonly #parts: StrikerParts;
+  readonly #quorum: QuorumStriker;
   /** Faults that wait for a moment of a repair. */
   #aims: readonly Aim[] = [];
 
   constructor(parts: StrikerParts) {
     this.#parts = parts;
+    this.#quorum = new QuorumStriker(parts);
   }
 
   /**
@@ -93,16 +105,15 @@ export class Striker {
   /** `aimed`: the slot that it strikes, or null for whichever. */
   #strike(number: number, kind: FaultKind, random: Random, aimed: string | null): void {
     const ours = [...this.#parts.world.cloud.machines.values()].filter(
-      ({ instance: { tags } }) =>
-        tags[cloudTags.cluster] === this.#parts.cluster &&
-        (tags[cloudTags.role] !== 'controlPlane' || strikesMasters(kind)),
+      ({ instance: { tags } }) => tags[cloudTags.cluster] === this.#parts.cluster,
     );
     const drawn = pick(random, ours);
     const machine = ours.find(({ instance }) => instance.tags[cloudTags.slot] === aimed) ?? drawn;
     const struck = machine && strikesInstance(kind) ? machine.instance : null;
     const where = struck === null ? '' : ` strikes ${struck.tags[cloudTags.slot]} (${struck.id})`;
     this.#parts.note(`fault ${number}: ${kind}${where}`);
-    if (!strikesInstance(kind)) this.#inflictAround(kind, random);
+    if (strikesQuorum(kind)) this.#quorum.inflict(kind, random);
+    else if (!strikesInstance(kind)) this.#inflictAround(kind, random);
     else if (machine) this.#inflictOn(machine, kind, random);
   }
 
@@ -212,7 +223,7 @@ export class Striker {
     this.#parts.clock.after(Math.ceil(random.next() * longestPauseMs), () => set(null));
   }
 
-  #inflictAround(kind: Exclude<FaultKind, InstanceFault>, random: Random): void {
+  #inflictAround(kind: Exclude<FaultKind, InstanceFault | QuorumFault>, random: Random): void {
     switch (kind) {
       case 'apiUnreachable':
         this.#parts.world.api.setReachable(false);
@@ -300,6 +311,7 @@ export class Striker {
   calm(): void {
     const { world, disturbances, people, rival } = this.#parts;
     this.#aims = [];
+    this.#quorum.calm();
     this.#apiReturns();
     world.cloud.noStock.clear();
     world.cloud.failedZones.clear();

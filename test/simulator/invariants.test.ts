@@ -27,6 +27,7 @@ const node = (slot: string, over: Partial<NodeMoment> = {}): NodeMoment => ({
 const moment = (nodes: readonly NodeMoment[], personCordons: Moment['personCordons'] = []): Moment => ({
   at: 0,
   nodes,
+  quorumPermit: null,
   budgets: new Map([['workers', 1]]),
   personCordons,
 });

@@ -277,6 +277,13 @@ export class SimulatedCloud implements Cloud {
     this.#later(machine, takes.stopping, () => this.#move(machine, 'Stopped'));
   }
 
+  startByPerson(id: string): void {
+    const machine = this.machines.get(id);
+    if (machine?.instance.status !== 'Stopped') return;
+    machine.movedByOthersAt = this.#options.clock.now();
+    this.#starting(machine);
+  }
+
   /** As at the console, too. */
   rebootByPerson(id: string): void {
     const machine = this.machines.get(id);
