@@ -3,7 +3,9 @@ import { describeMachine } from './machine.ts';
 
 /** npm run bench -- NAME [--json]. Each benchmark compares within one run. */
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  backup: async () => (await import('./backup.ts')).backup,
   runtime: async () => (await import('./runtime.ts')).runtime,
+  simulate: async () => (await import('./simulate.ts')).simulate,
 };
 
 const names = process.argv.slice(2).filter((word) => !word.startsWith('-'));
