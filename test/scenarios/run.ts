@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { preparePrograms } from '../../src/sandbox/host/programs.ts';
 import { runContract } from './contract.ts';
+import { type MasterScenario, masterScenarios, runMasterScenario } from './control-plane/healing.ts';
 import { runPieces } from './control-plane/pieces.ts';
+import { quickMasterPolicy, quickQuorumPolicy } from './control-plane/settings.ts';
+import { openMastersStage } from './control-plane/stage.ts';
 import { heal } from './heal.ts';
 import { leftovers, runMarker } from './leftovers.ts';
 import { apiServerDown } from './node/api-server-down.ts';
@@ -75,6 +78,12 @@ async function main(options: RunOptions): Promise<number> {
     }
     if (runs('control-plane') && !options.smoke && !interrupted.signal.aborted)
       await runPieces({ ...options, ...patience, folder, wanted, say, report });
+    if (runs('control-plane') && !interrupted.signal.aborted) {
+      const chosen = masterScenarios.filter(
+        ({ name, smoke }) => wanted(name) && (!options.smoke || smoke === true),
+      );
+      if (chosen.length > 0) await runMasters(chosen, { folder, options, patience, report });
+    }
     if (runs('contract') && !interrupted.signal.aborted)
       await contractGroup(options, patience, wanted, report);
   } catch (caught) {
@@ -120,6 +129,30 @@ async function runNode(
           .catch((caught: unknown) => failedToRun(scenario, caught, patience.signal)),
       );
       await stage.restore(restoreMs);
+    }
+  } finally {
+    await stage.close({ keep: options.keep });
+  }
+}
+
+async function runMasters(
+  chosen: readonly MasterScenario[],
+  run: Parameters<typeof runNode>[1],
+): Promise<void> {
+  const { folder, options, patience, report } = run;
+  say(
+    'group control-plane: three masters, two workers, and a supervisor; settings that differ from the defaults',
+  );
+  say(`  policy: ${JSON.stringify(quickMasterPolicy)}`);
+  say(`  quorumPolicy: ${JSON.stringify(quickQuorumPolicy)}`);
+  const stage = await openMastersStage({ folder, programs: options.programs, say, ...patience });
+  try {
+    await stage.untilWhole(3, restoreMs);
+    for (const scenario of chosen) {
+      patience.signal.throwIfAborted();
+      await report(await runMasterScenario(stage, scenario));
+      if (!stage.supervisor.isAlive()) await stage.supervisor.start({ blind: true });
+      await stage.untilWhole(scenario.masters ?? 3, restoreMs);
     }
   } finally {
     await stage.close({ keep: options.keep });
