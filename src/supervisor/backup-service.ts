@@ -22,7 +22,6 @@ import { bundlePrefix } from '../bootstrap/bundle.ts';
 import type { BackupWorld } from '../effects/backup/world.ts';
 import type { QuorumWorld } from '../effects/quorum/world.ts';
 import type { BackupSource, RecoveryWorld } from '../effects/recovery/world.ts';
-import { createEtcd } from '../etcd/adapter.ts';
 import type { Endpoint, Etcd } from '../etcd/port.ts';
 import { Failure } from '../failure.ts';
 import type { Log } from '../log.ts';
@@ -36,6 +35,8 @@ import type { SupervisorConfig } from './config.ts';
 export interface BackupServiceParts {
   readonly config: SupervisorConfig & { readonly backup: BackupConfig };
   readonly etcd: Etcd;
+  /** A client of the etcd that a rehearsal starts on this machine's loopback, in the clear. */
+  readonly scratchEtcd: () => Etcd & { close(): void };
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -57,9 +58,6 @@ export interface BackupService extends BackupWorld {
   start(): void;
   stop(): Promise<void>;
 }
-
-/** What runs the snapshot's etcd where it is rehearsed speaks in the clear, on loopback. */
-const noTls = null;
 
 /** Opens the key (made if there is none) and the regions' stores. Throws the key's `Failure`. */
 export async function createBackupService(parts: BackupServiceParts): Promise<BackupService> {
@@ -141,7 +139,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
       };
     },
     async verify(id, signal) {
-      const scratchEtcd = createEtcd({ tls: noTls, clock });
+      const scratchEtcd = parts.scratchEtcd();
       try {
         const { verification } = await rehearse({
           backup: await find(id, signal),

@@ -1,9 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import type { BackupContext } from '../../machines/backup.ts';
-import type { RecoveryContext } from '../../machines/recovery.ts';
-import type { ClusterMaterial } from '../bootstrap/cluster-material.ts';
-import { controlPlaneUserData } from '../bootstrap/control-plane-user-data.ts';
-import { createAlibabaLoadBalancers } from '../cloud/alibaba-load-balancers.ts';
 import type { LoadBalancers } from '../cloud/load-balancers.ts';
 import type { Cloud } from '../cloud/port.ts';
 import { createInstance, untilAddressed } from '../effects/node/replace-instance.ts';
@@ -11,104 +6,34 @@ import { lookNow } from '../effects/quorum/membership.ts';
 import type { MasterHost, QuorumWorld } from '../effects/quorum/world.ts';
 import type { RecoveryWorld } from '../effects/recovery/world.ts';
 import type { MasterBodies, World } from '../effects/world.ts';
-import { createEtcd, type EtcdClient } from '../etcd/adapter.ts';
 import type { Etcd } from '../etcd/port.ts';
 import { Failure } from '../failure.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
 import type { Log } from '../log.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
-import type { Random } from '../runtime/random.ts';
-import type { ActorRecord } from '../runtime/record.ts';
 import type { EffectContext, Runtime } from '../runtime/types.ts';
-import { type BackupService, createBackupService } from './backup-service.ts';
-import type { SupervisorConfig } from './config.ts';
+import type { BackupService } from './backup-service.ts';
 import { controlPlanePool } from './control-plane.ts';
-import { actorIds, statePath } from './fleet.ts';
+import { actorIds } from './fleet.ts';
 import { listMasters, masterBodies } from './master-bodies.ts';
-import { masterHost } from './master-host.ts';
+import { recover } from './recoveries.ts';
 import type { Supervisor } from './supervisor.ts';
-
-/** What the effects of masters, quorum, recoveries and backups act on. */
-export interface ControlPlaneSide {
-  readonly etcd: EtcdClient;
-  readonly bodies: MasterBodies;
-  readonly quorum: QuorumWorld;
-  readonly recovery: RecoveryWorld;
-  readonly backup: BackupService | null;
-  close(): Promise<void>;
-}
-
-export interface ControlPlaneSideParts {
-  readonly config: SupervisorConfig;
-  readonly material: ClusterMaterial;
-  readonly cloud: Cloud;
-  readonly kubernetes: Kubernetes;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  /** Asked only while an effect runs. */
-  readonly supervisor: () => Supervisor;
-  readonly runtime: () => Runtime;
-  readonly world: () => World;
-}
 
 /** A repair that removes data waits so long for a backup, in ms: one of a small cluster takes seconds, and the quorum has the data. */
 const backupFirstMs = 30_000;
 /** From one look at something that is waited for to the next, in ms. */
 const lookMs = 500;
 
-/** Null if the configuration has no way into etcd. Throws `Failure` `BadConfig` if its files can't be read. */
-export async function createControlPlaneSide(parts: ControlPlaneSideParts): Promise<ControlPlaneSide | null> {
-  const { config, cloud, clock, random, log } = parts;
-  const { controlPlane } = config;
-  if (config.etcd === undefined || controlPlane === undefined) return null;
-  const [ca, certificate, key] = await Promise.all(
-    [config.etcd.caFile, config.etcd.certFile, config.etcd.keyFile].map(pem),
-  );
-  const etcd = createEtcd({ tls: { ca: ca ?? '', cert: certificate ?? '', key: key ?? '' }, clock });
-  const backup =
-    config.backup === undefined
-      ? null
-      : await createBackupService({
-          config: { ...config, backup: config.backup },
-          etcd,
-          clock,
-          random,
-          log,
-          endpoints: () => parts.supervisor().controlPlane?.endpoints() ?? [],
-          history: () => currentHistory(parts),
-          wanted: (reason) => askForBackup(parts, reason),
-        });
-  const loadBalancers: LoadBalancers = createAlibabaLoadBalancers({
-    ...config.cloud,
-    credentials: config.cloud,
-    clock,
-    random,
-    log: (note) => log.warn('the cloud is asked again', { ...note }),
-  });
-  const worlds = controlPlaneWorlds({
-    ...parts,
-    controlPlane,
-    etcd,
-    loadBalancers,
-    host: masterHost(config.cluster, cloud),
-    backup,
-    userData: () => controlPlaneUserData(parts.material, []),
-  });
-  return {
-    etcd,
-    ...worlds,
-    backup,
-    async close() {
-      await backup?.stop();
-      etcd.close();
-    },
-  };
-}
-
 /** What the worlds of masters, quorum and recoveries are made of: ports, and questions to the supervisor. */
-export interface ControlPlaneWorldsParts
-  extends Omit<ControlPlaneSideParts, 'material' | 'config' | 'random'> {
+export interface ControlPlaneWorldsParts {
+  readonly cloud: Cloud;
+  readonly kubernetes: Kubernetes;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Asked only while an effect runs. */
+  readonly supervisor: () => Supervisor;
+  readonly runtime: () => Runtime;
+  readonly world: () => World;
   readonly config: { readonly cluster: string };
   readonly controlPlane: { readonly zones: readonly string[]; readonly loadBalancerId: string };
   readonly etcd: Etcd;
@@ -120,9 +45,14 @@ export interface ControlPlaneWorldsParts
   readonly userData: () => string;
 }
 
-export function controlPlaneWorlds(
-  parts: ControlPlaneWorldsParts,
-): Pick<ControlPlaneSide, 'bodies' | 'quorum' | 'recovery'> {
+/** What the effects of masters, the quorum and recoveries act on. */
+export interface ControlPlaneWorlds {
+  readonly bodies: MasterBodies;
+  readonly quorum: QuorumWorld;
+  readonly recovery: RecoveryWorld;
+}
+
+export function controlPlaneWorlds(parts: ControlPlaneWorldsParts): ControlPlaneWorlds {
   const { config, controlPlane, cloud, kubernetes, clock, log, etcd, host, loadBalancers, backup } = parts;
   const { cluster } = config;
   const { loadBalancerId } = controlPlane;
@@ -208,63 +138,15 @@ function needed<T>(backup: T | null): T {
   });
 }
 
-async function pem(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new Failure(
-      {
-        kind: 'rejected',
-        code: 'BadConfig',
-        message: `${path}, with which wdrip logs in to etcd, can't be read (${cause.code ?? cause.message})`,
-      },
-      { cause },
-    );
-  });
-}
-
-/** A cluster of one that was made of a survivor's data goes on with the same cluster id, but its revisions are another history. */
-export function currentHistory({
-  supervisor,
-  runtime,
-}: Pick<ControlPlaneSideParts, 'supervisor' | 'runtime'>): string | null {
-  const look = supervisor().controlPlane?.view()?.look ?? null;
-  if (look === null || !look.held || look.clusterId === null) return null;
-  const forced = recoveries(runtime())
-    .filter(
-      ({ record, context }) =>
-        statePath(record.snapshot.value) === 'recovered' && context.source.kind === 'member',
-    )
-    .sort((a, b) => b.record.since - a.record.since)[0];
-  return forced === undefined ? look.clusterId : `${look.clusterId}-${forced.id.slice(0, 8)}`;
-}
-
-function recoveries(
-  runtime: Runtime,
-): readonly { readonly id: string; readonly record: ActorRecord; readonly context: RecoveryContext }[] {
-  const prefix = actorIds.recovery('');
-  return runtime.ids().flatMap((actor) => {
-    const record = actor.startsWith(prefix) ? runtime.record(actor) : undefined;
-    // The runtime has checked the record's machine and version, so its context is what it says.
-    return record === undefined
-      ? []
-      : [
-          {
-            id: actor.slice(prefix.length),
-            record,
-            context: record.snapshot.context as unknown as RecoveryContext,
-          },
-        ];
-  });
-}
-
 export function askForBackup(
-  { runtime, clock }: Pick<ControlPlaneSideParts, 'runtime' | 'clock'>,
+  { runtime, clock }: Pick<ControlPlaneWorldsParts, 'runtime' | 'clock'>,
   reason: string,
 ): void {
   runtime().send(actorIds.backup, { type: 'BACKUP_WANTED', at: clock.now(), reason });
 }
 
 async function backupBefore(
-  parts: Pick<ControlPlaneSideParts, 'runtime' | 'clock' | 'log'>,
+  parts: Pick<ControlPlaneWorldsParts, 'runtime' | 'clock' | 'log'>,
   reason: string,
   context: EffectContext,
 ): Promise<void> {
@@ -281,44 +163,6 @@ async function backupBefore(
   log.warn('no backup was made in time before data is removed: the quorum has it, and the repair goes on', {
     reason,
   });
-}
-
-/** Starts the recovery unless it is there, ends any other, and waits for its end. */
-async function recover(
-  runtime: Runtime,
-  id: string,
-  input: Pick<RecoveryContext, 'cluster' | 'source'>,
-  { clock, signal }: EffectContext,
-): Promise<{ readonly revision: number; readonly lost: string | null }> {
-  for (;;) {
-    signal.throwIfAborted();
-    const all = recoveries(runtime);
-    // One that an earlier attempt gave up on must not work on the same masters.
-    for (const other of all)
-      if (other.id !== id && !isOver(other.record)) await runtime.remove(actorIds.recovery(other.id));
-    const own = all.find((each) => each.id === id);
-    if (own === undefined)
-      runtime.send(actorIds.supervisor, {
-        type: 'RECOVERY_WANTED',
-        at: clock.now(),
-        id: actorIds.recovery(id),
-        input: JSON.parse(JSON.stringify(input)),
-      });
-    else if (isOver(own.record)) {
-      const { revision, lost, failure } = own.context;
-      if (statePath(own.record.snapshot.value) === 'recovered') return { revision, lost };
-      throw new Failure({
-        kind: 'retryable',
-        code: failure?.code ?? 'RecoveryFailed',
-        message: `the recovery failed: ${failure?.message ?? 'no reason is known'}`,
-      });
-    }
-    await sleep(clock, lookMs, signal);
-  }
-}
-
-function isOver({ snapshot }: ActorRecord): boolean {
-  return ['recovered', 'failed'].includes(statePath(snapshot.value));
 }
 
 /** After a restore all members must have the same keys: hashed at one revision, as far as it is not compacted. */

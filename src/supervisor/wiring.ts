@@ -18,7 +18,7 @@ import { removeAddress, writeAddress } from './address.ts';
 import { Chronicle } from './chronicle.ts';
 import type { SupervisorConfig } from './config.ts';
 import { controlPlaneRoutes } from './control-plane-routes.ts';
-import { createControlPlaneSide } from './control-plane-worlds.ts';
+import { createControlPlaneSide } from './control-plane-wiring.ts';
 import { machineEntries, onSetAside } from './machines.ts';
 import { supervisorRoutes } from './routes.ts';
 import { tellStory } from './story.ts';

@@ -54,6 +54,8 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/simulator': [
     'machines',
+    // The simulated agent does what the commands for a master's etcd say.
+    'src/bootstrap',
     // The embedded cluster serves the supervisor's own page.
     'src/dashboard',
     'src/supervisor',
@@ -88,6 +90,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 const ports = ['src/cloud', 'src/kubernetes', 'src/etcd'];
 const wiring: Readonly<Record<string, string>> = {
   'src/sandbox/control-plane-status.ts': 'a command that looks at the members by itself',
+  'src/supervisor/control-plane-wiring.ts': 'its part for masters, quorum and backups',
   'src/supervisor/wiring.ts': 'the one file that puts the supervisor together',
   'src/sandbox/up.ts': 'puts a cluster into the sandbox with the product’s own adapters',
   'src/bootstrap/kubernetes-cluster-api.ts':

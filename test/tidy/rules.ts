@@ -63,6 +63,9 @@ export const rules: readonly Rule[] = [
       'src/effects/as-effect.ts':
         'the runtime hands over the input that the machine made, in the types that the machine declares',
       'src/supervisor/control-plane.ts': 'as in fleet.ts',
+      'src/supervisor/control-plane-worlds.ts': 'as in fleet.ts',
+      'src/supervisor/explain-quorum.ts': 'as in fleet.ts',
+      'src/supervisor/recoveries.ts': 'as in fleet.ts',
       'src/supervisor/fleet.ts':
         'a record that the runtime has checked: its context is what its machine and version say',
       'src/supervisor/page-view.ts': 'as in fleet.ts',

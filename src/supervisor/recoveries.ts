@@ -1,0 +1,86 @@
+import type { RecoveryContext } from '../../machines/recovery.ts';
+import { Failure } from '../failure.ts';
+import { sleep } from '../runtime/clock.ts';
+import type { ActorRecord } from '../runtime/record.ts';
+import type { EffectContext, Runtime } from '../runtime/types.ts';
+import { actorIds, statePath } from './fleet.ts';
+import type { Supervisor } from './supervisor.ts';
+
+/** From one look at a recovery to the next, in ms. */
+const lookMs = 500;
+
+/** A cluster of one that was made of a survivor's data goes on with the same cluster id, but its revisions are another history. */
+export function currentHistory({
+  supervisor,
+  runtime,
+}: {
+  readonly supervisor: () => Supervisor;
+  readonly runtime: () => Runtime;
+}): string | null {
+  const look = supervisor().controlPlane?.view()?.look ?? null;
+  if (look === null || !look.held || look.clusterId === null) return null;
+  const forced = recoveries(runtime())
+    .filter(
+      ({ record, context }) =>
+        statePath(record.snapshot.value) === 'recovered' && context.source.kind === 'member',
+    )
+    .sort((a, b) => b.record.since - a.record.since)[0];
+  return forced === undefined ? look.clusterId : `${look.clusterId}-${forced.id.slice(0, 8)}`;
+}
+
+function recoveries(
+  runtime: Runtime,
+): readonly { readonly id: string; readonly record: ActorRecord; readonly context: RecoveryContext }[] {
+  const prefix = actorIds.recovery('');
+  return runtime.ids().flatMap((actor) => {
+    const record = actor.startsWith(prefix) ? runtime.record(actor) : undefined;
+    // The runtime has checked the record's machine and version, so its context is what it says.
+    return record === undefined
+      ? []
+      : [
+          {
+            id: actor.slice(prefix.length),
+            record,
+            context: record.snapshot.context as unknown as RecoveryContext,
+          },
+        ];
+  });
+}
+
+/** Starts the recovery unless it is there, ends any other, and waits for its end. */
+export async function recover(
+  runtime: Runtime,
+  id: string,
+  input: Pick<RecoveryContext, 'cluster' | 'source'>,
+  { clock, signal }: EffectContext,
+): Promise<{ readonly revision: number; readonly lost: string | null }> {
+  for (;;) {
+    signal.throwIfAborted();
+    const all = recoveries(runtime);
+    // One that an earlier attempt gave up on must not work on the same masters.
+    for (const other of all)
+      if (other.id !== id && !isOver(other.record)) await runtime.remove(actorIds.recovery(other.id));
+    const own = all.find((each) => each.id === id);
+    if (own === undefined)
+      runtime.send(actorIds.supervisor, {
+        type: 'RECOVERY_WANTED',
+        at: clock.now(),
+        id: actorIds.recovery(id),
+        input: JSON.parse(JSON.stringify(input)),
+      });
+    else if (isOver(own.record)) {
+      const { revision, lost, failure } = own.context;
+      if (statePath(own.record.snapshot.value) === 'recovered') return { revision, lost };
+      throw new Failure({
+        kind: 'retryable',
+        code: failure?.code ?? 'RecoveryFailed',
+        message: `the recovery failed: ${failure?.message ?? 'no reason is known'}`,
+      });
+    }
+    await sleep(clock, lookMs, signal);
+  }
+}
+
+function isOver({ snapshot }: ActorRecord): boolean {
+  return ['recovered', 'failed'].includes(statePath(snapshot.value));
+}
