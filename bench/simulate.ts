@@ -13,14 +13,19 @@ const FLEETS = [
 /** Strikes many nodes at once: not what is meant by one fault for each node and month. */
 const ofMany: readonly FaultKind[] = ['zoneFails', 'poolLiedAbout', 'scaled'];
 const faults = faultKinds.filter((kind) => !ofMany.includes(kind));
-/** Days with 15 nodes and the faults that each seed draws: how many, after how many to warm up, and what one may cost for 10,000 in 30 minutes on two cores. */
+/**
+ * Days with 15 nodes and the faults that each seed draws: how many, after how many to warm up, and what one may cost for 10,000 in 30
+ * minutes on two cores.
+ */
 const SEEDS = 12;
 const WARM_UP = 2;
 const SEED_GOAL_S = 0.36;
 /** Simulated days of the one run whose heap is looked at, at the end of each quarter. */
 const LONG_DAYS = 8;
 
-/** Simulated time for the processor's: fleets of three sizes at one fault for each node and month, days full of faults, and what is kept. */
+/**
+ * Simulated time for the processor's: fleets of three sizes at one fault for each node and month, days full of faults, and what is kept.
+ */
 export const simulate: Benchmark = async (say) => {
   const figures: Figure[] = [];
   for (const { nodes, hours } of FLEETS) {

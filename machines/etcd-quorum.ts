@@ -70,7 +70,10 @@ export const quorumMachine = keeper.createMachine({
     degraded: {
       description: 'The quorum holds, and not every member is as it should be.',
       initial: 'waiting',
-      always: { guard: 'isWhole', target: 'healthy' },
+      always: [
+        { guard: 'isLost', target: 'lost', description: 'Whichever step heard of it.' },
+        { guard: 'isWhole', target: 'healthy' },
+      ],
       states: {
         waiting: {
           description: 'It may come back by itself, or with its node, which its own ladder repairs.',
@@ -214,13 +217,15 @@ export const quorumMachine = keeper.createMachine({
           description: 'The API is writable. The other masters join again, one at a time, as learners.',
           initial: 'waiting',
           entry: 'returnPermit',
-          always: { guard: 'isWhole', target: 'verifying' },
-          on: {
-            MEMBERS_OBSERVED: [
-              { guard: 'seesLoss', target: 'confirming', actions: 'noteMembers' },
-              { actions: 'noteMembers' },
-            ],
-          },
+          always: [
+            {
+              guard: 'isLost',
+              target: '#quorum.lost',
+              description: 'Lost again, whichever step heard of it.',
+            },
+            { guard: 'isWhole', target: 'verifying' },
+          ],
+          on: { MEMBERS_OBSERVED: { actions: 'noteMembers' } },
           states: {
             waiting: {
               description:

@@ -325,6 +325,8 @@ const ladder = setup({
       event.type === 'xstate.done.actor.requestPermit' ? { permit: event.output.permit } : {},
     ),
     returnPermit: assign({ permit: null }),
+    // The quorum's own repair waits for masters under repair, and may be what brings sight back.
+    returnPermitOfMaster: assign(({ context }) => (context.role === 'controlPlane' ? { permit: null } : {})),
     noteMarks: assign({ marked: true }),
     noteRung: assign((_, params: { readonly tried: number }) => ({ tried: params.tried })),
     countReboot: assign({ reboots: ({ context }) => context.reboots + 1 }),
@@ -590,6 +592,7 @@ export const nodeMachine = ladder.createMachine({
     },
     blind: {
       description: 'The Kubernetes API cannot be seen: nothing is known, so nothing begins or escalates.',
+      entry: 'returnPermitOfMaster',
       on: { SIGHT_RETURNED: { target: 'suspect', actions: 'regainSight' } },
     },
     awaitingCloud: {

@@ -3,7 +3,10 @@ import { keeper, targetInput } from './quorum-setup.ts';
 const failed = { target: 'resting', actions: 'noteFailure' } as const;
 const overdue = { target: 'resting', actions: 'noteOverdue' } as const;
 
-/** One change of the membership, from its permit to the voter: remove, rebuild, add as a learner, promote. Used wherever members are missing. */
+/**
+ * One change of the membership, from its permit to the voter: remove, rebuild, add as a learner, promote. Used wherever members are
+ * missing.
+ */
 export const replacingMember = keeper.createStateConfig({
   description: 'Takes the dead member out first, then brings its master back as a learner, and promotes it.',
   initial: 'admitting',

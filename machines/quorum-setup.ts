@@ -77,6 +77,7 @@ export const keeper = setup({
   guards: {
     isPaused: ({ context }) => context.paused,
     isHeld: ({ context }) => context.held,
+    isLost: ({ context }) => !context.held,
     isWhole: ({ context }) => context.held && isWhole(context.members, context.size),
     isNotWhole: ({ context }) => !isWhole(context.members, context.size),
     seesLoss: ({ event }) => event.type === 'MEMBERS_OBSERVED' && !event.held,

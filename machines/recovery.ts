@@ -41,7 +41,10 @@ export interface RecoveryEffects {
     readonly input: StepInput;
     readonly output: Ended & { readonly slot: string; readonly instanceId: string };
   };
-  /** Stops API servers, controllers and etcd on every master that can be reached, so that nobody serves what is about to change (safety 45, 55). */
+  /**
+   * Stops API servers, controllers and etcd on every master that can be reached, so that nobody serves what is about to change (safety
+   * 45, 55).
+   */
   readonly stopControlPlane: { readonly input: StepInput; readonly output: Ended };
   /** Keeps a copy of whatever data is there: nothing is overwritten that was not kept. */
   readonly keepOldData: { readonly input: StepInput; readonly output: Ended };

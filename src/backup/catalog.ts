@@ -50,8 +50,8 @@ export interface CatalogOptions {
 }
 
 /**
- * Reads what there is: the listing is the index, so there is none that could be spoiled. What can't be read is told and left out; rejects only
- * with the signal's reason.
+ * Reads what there is: the listing is the index, so there is none that could be spoiled. What can't be read is told and left out; rejects
+ * only with the signal's reason.
  */
 export async function readCatalog(options: CatalogOptions): Promise<Catalog> {
   const regions = await Promise.all(options.stores.map((store) => readRegion(store, options)));
@@ -105,7 +105,8 @@ export function isVerified({ verification }: { readonly verification: Verificati
 }
 
 /**
- * Of one history the revision says which backup is the newer, whatever the clocks said. Between two (it was restored in between) the time of the newest of each does.
+ * Of one history the revision says which backup is the newer, whatever the clocks said. Between two (it was restored in between) the time
+ * of the newest of each does.
  */
 export function newestFirst<T extends ReadManifest>(backups: readonly T[]): readonly T[] {
   const newestOf = new Map<string, number>();

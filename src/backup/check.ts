@@ -26,7 +26,10 @@ export interface Checked {
   readonly problems: readonly RegionProblem[];
 }
 
-/** The cheap verification, on demand: every copy is read, decrypted, decompressed and hashed. Restores nothing: see `rehearse`. Rejects with the key's failures. */
+/**
+ * The cheap verification, on demand: every copy is read, decrypted, decompressed and hashed. Restores nothing: see `rehearse`. Rejects
+ * with the key's failures.
+ */
 export async function checkBackup(options: CheckOptions): Promise<Checked> {
   const { backup, stores, key, clock, signal } = options;
   const { cluster, id, streams } = backup.manifest;

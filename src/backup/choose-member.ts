@@ -12,7 +12,8 @@ export interface ChosenMember {
 
 /**
  * The member whose snapshot costs the cluster least: a voter that answers through the quorum and reports no trouble, a follower rather
- * than the leader (on which every write waits), and of several the one that has applied most. `NoHealthyMember` (retryable) if there is none.
+ * than the leader (on which every write waits), and of several the one that has applied most. `NoHealthyMember` (retryable) if there is
+ * none.
  */
 export async function chooseMember(
   etcd: Etcd,

@@ -2,8 +2,8 @@ import { Failure } from '../failure.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /**
- * Does work that must end within `ms`. Its signal is aborted then, or with `signal`, and the promise rejects at once, whether or not the work
- * heeds it: with `TimedOut` (retryable), or with the signal's reason.
+ * Does work that must end within `ms`. Its signal is aborted then, or with `signal`, and the promise rejects at once, whether or not the
+ * work heeds it: with `TimedOut` (retryable), or with the signal's reason.
  */
 export async function withDeadline<T>(
   clock: Clock,

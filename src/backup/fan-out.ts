@@ -31,8 +31,8 @@ interface Branch {
 
 /**
  * Reads a source once and gives it to several readers. The source is read as fast as the slowest reader reads, but not slower than its
- * patience allows: a reader that has used that up gets `RegionTooSlow` (retryable) and the others go on without it. One that leaves early is
- * no loss to the others; when all are gone the source is left. What the source throws, all get.
+ * patience allows: a reader that has used that up gets `RegionTooSlow` (retryable) and the others go on without it. One that leaves early
+ * is no loss to the others; when all are gone the source is left. What the source throws, all get.
  */
 export function fanOut(
   source: AsyncIterable<Uint8Array>,

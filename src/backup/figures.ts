@@ -25,7 +25,10 @@ export interface ClusterBackupFigures {
   readonly newestVerifiedAgeMs: number | null;
   /** Regions that did not answer. */
   readonly unreached: readonly string[];
-  /** How much would be lost now, in ms, if all masters were: the change log's lag, or without one the age of the newest backup. Null: everything. */
+  /**
+   * How much would be lost now, in ms, if all masters were: the change log's lag, or without one the age of the newest backup. Null:
+   * everything.
+   */
   readonly lossMs: number | null;
   readonly changeLog: ShippingFigures | null;
   /** Damaged and foreign objects. */

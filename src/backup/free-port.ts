@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Ports of this machine's loopback that nobody listens on. Somebody else may take one before it is used: then the program that was to use it ends, and says so. */
+/**
+ * Ports of this machine's loopback that nobody listens on. Somebody else may take one before it is used: then the program that was to use
+ * it ends, and says so.
+ */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {

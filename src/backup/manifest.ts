@@ -43,7 +43,9 @@ export const manifestSchema = z
         /** At that time: for the revision bump of a restore, and to tell which of two is the newer. */
         raftTerm: count,
         raftIndex: count,
-        /** The hash of all keys at `revision`, once for each compaction that was current meanwhile: a restored etcd must have one of them. */
+        /**
+         * The hash of all keys at `revision`, once for each compaction that was current meanwhile: a restored etcd must have one of them.
+         */
         hashes: z.array(keysHashSchema).min(1).readonly(),
       })
       .readonly(),

@@ -34,8 +34,9 @@ export interface Pruned {
 }
 
 /**
- * Applies retention to one region, by what that region has. Nothing is removed if its list could not be read, and no backup whose manifest could not: what is not understood is left alone. A manifest
- * goes first and its streams after it, so that none is ever listed without them. Never rejects but with the signal's reason.
+ * Applies retention to one region, by what that region has. Nothing is removed if its list could not be read, and no backup whose
+ * manifest could not: what is not understood is left alone. A manifest goes first and its streams after it, so that none is ever listed
+ * without them. Never rejects but with the signal's reason.
  */
 export async function pruneRegion(store: ObjectStore, options: PruneOptions): Promise<Pruned> {
   const { clock, signal } = options;
@@ -118,8 +119,8 @@ async function prune(
 }
 
 /**
- * Segments that no kept backup of their history can begin with, and those that are older than the log is kept. As long as no backup is known none goes. A
- * segment that reaches beyond the newest backup never goes: it is all there is of what it holds.
+ * Segments that no kept backup of their history can begin with, and those that are older than the log is kept. As long as no backup is
+ * known none goes. A segment that reaches beyond the newest backup never goes: it is all there is of what it holds.
  */
 function unneededSegments(
   cluster: string,

@@ -19,8 +19,8 @@ export function problemText({ region, about, failure }: RegionProblem): string {
 }
 
 /**
- * Writes a small object that nobody ever overwrites. Where the bucket has versions the service can't refuse to: names hold chance, and an older
- * version stays.
+ * Writes a small object that nobody ever overwrites. Where the bucket has versions the service can't refuse to: names hold chance, and an
+ * older version stays.
  */
 export async function writeOnce(
   store: ObjectStore,

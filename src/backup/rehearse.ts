@@ -47,8 +47,9 @@ export interface Rehearsed {
 }
 
 /**
- * Restores a backup into a scratch etcd on this machine, and compares the hash of all its keys with the one that the cluster had: only then does a backup count as
- * verified. The result is stored beside the backup, whichever it is. Throws what says nothing about the backup: an unreachable region, a missing program, the key's failures, `TimedOut`.
+ * Restores a backup into a scratch etcd on this machine, and compares the hash of all its keys with the one that the cluster had: only
+ * then does a backup count as verified. The result is stored beside the backup, whichever it is. Throws what says nothing about the
+ * backup: an unreachable region, a missing program, the key's failures, `TimedOut`.
  */
 export function rehearse(options: RehearseOptions): Promise<Rehearsed> {
   const { id } = options.backup.manifest;

@@ -7,7 +7,8 @@ const dayMs = 86_400_000;
 
 /**
  * When a schedule next comes due after `now`, in epoch ms, by the calendar of UTC: node-cron reads the expression and says which days it
- * means; its own timers, which run on no clock but the machine's, are left alone. `BadSchedule` (rejected) for one that can't be read or never comes.
+ * means; its own timers, which run on no clock but the machine's, are left alone. `BadSchedule` (rejected) for one that can't be read or
+ * never comes.
  */
 export function nextRun(expression: string, now: number): number {
   const checked = validateDetailed(expression);

@@ -16,7 +16,10 @@ import type { ObjectStore } from './objects/port.ts';
 import { readBack } from './read-back.ts';
 import { problemText, type RegionProblem, writeOnce } from './regions.ts';
 
-/** For how long, in ms, one region may hold the others back in all: a hundredth of the interval between backups would be too little for a hiccup. */
+/**
+ * For how long, in ms, one region may hold the others back in all: a hundredth of the interval between backups would be too little for a
+ * hiccup.
+ */
 const PATIENCE_MS = 30_000;
 /** How much longer than the first region, in ms, another may take to finish: by then all of it was sent. */
 const GRACE_MS = 60_000;
@@ -60,8 +63,8 @@ export interface TakenBackup {
  * Takes a backup: one read of a snapshot, sealed once, to all regions at the same time, read back, and made known by its manifest. It
  * counts if one region has it. Holds some 40 MiB at most with two regions, whatever the size.
  *
- * Throws `NoHealthyMember`, `MindIncomplete`, the key's and etcd's failures, `TimedOut`, or `NoRegion` (retryable) if none has it; each region's reason is in the
- * message. What a failed attempt leaves are objects without a manifest, which `sweep` removes.
+ * Throws `NoHealthyMember`, `MindIncomplete`, the key's and etcd's failures, `TimedOut`, or `NoRegion` (retryable) if none has it; each
+ * region's reason is in the message. What a failed attempt leaves are objects without a manifest, which `sweep` removes.
  */
 export function takeBackup(options: TakeOptions): Promise<TakenBackup> {
   return withDeadline(options.clock, LIMIT_MS, `the backup of ${options.cluster}`, options.signal, (signal) =>

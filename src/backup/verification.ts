@@ -39,7 +39,10 @@ export function writeVerification(verification: Verification, dataKey: Buffer): 
   return Buffer.from(signRecord(verification, dataKey));
 }
 
-/** Throws `BackupDamaged`. Its signature is not checked: the key service would be asked for each; a restore checks what it restores anyway. */
+/**
+ * Throws `BackupDamaged`. Its signature is not checked: the key service would be asked for each; a restore checks what it restores
+ * anyway.
+ */
 export function readVerification(text: string, id: string): Verification {
   const what = `verification of backup ${id}`;
   const parsed = verificationSchema.safeParse(readSigned(text, what).body);

@@ -36,7 +36,10 @@ export interface ClusterSpec {
     readonly serviceCidr: string;
     readonly domain: string;
   };
-  /** Further names and addresses at which API servers are reached; their certificates are valid for them, beside the balancer's and their own. */
+  /**
+   * Further names and addresses at which API servers are reached; their certificates are valid for them, beside the balancer's and their
+   * own.
+   */
   readonly sans: readonly string[];
   /** How long a node may be silent before it is NotReady, in s. Kubernetes' own default is 50. */
   readonly nodeGraceSeconds: number;

@@ -88,7 +88,10 @@ export function wipeMember(attempt: string): string {
   return script(mustBeStopped, ...once(attempt, `rm -rf ${data}/member`));
 }
 
-/** Names the members that this one asks whether it was added as a learner: addresses. They are read at each question, also by an etcd that waits. */
+/**
+ * Names the members that this one asks whether it was added as a learner: addresses. They are read at each question, also by an etcd that
+ * waits.
+ */
 export function setSeeds(members: readonly string[]): string {
   const seeds = `"$root/${nodePaths.etcdSeeds}"`;
   return script(

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { createRpcCaller, type Product, type RpcCaller } from './rpc.ts';
 import type { AlibabaOptions } from './sdk.ts';
 
-/** Alibaba Cloud's Key Management Service, API 2016-01-20: `GenerateDataKey` and `Decrypt`. Written from its documentation; no sandbox answers it. */
+/**
+ * Alibaba Cloud's Key Management Service, API 2016-01-20: `GenerateDataKey` and `Decrypt`. Written from its documentation; no sandbox
+ * answers it.
+ */
 const kms: Product = {
   version: '2016-01-20',
   endpoint: (region) => `kms.${region}.aliyuncs.com`,

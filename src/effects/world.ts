@@ -4,7 +4,10 @@ import type { Kubernetes, NodeFacts } from '../kubernetes/port.ts';
 import type { Log } from '../log.ts';
 import type { EffectContext } from '../runtime/types.ts';
 
-/** What a master's body needs besides: its member of etcd goes before its data does, and joins again with the new body (design.md section 4). */
+/**
+ * What a master's body needs besides: its member of etcd goes before its data does, and joins again with the new body (design.md section
+ * 4).
+ */
 export interface MasterBodies {
   /** Takes the instance's member out of etcd, and the instance from behind the balancer. Throws `QuorumAtRisk` if the quorum needs it. */
   leave(instanceId: string, context: EffectContext): Promise<void>;

@@ -27,13 +27,16 @@ const known: readonly { readonly text: string; readonly kind: FailureData['kind'
     // The connection was never made, so nothing was asked.
     { text: 'No connection established', kind: 'retryable', code: 'Unreachable' },
     { text: 'Stream refused by server', kind: 'retryable', code: 'Unreachable' },
-  { text: 'before call started', kind: 'retryable', code: 'Unreachable' },
+    { text: 'before call started', kind: 'retryable', code: 'Unreachable' },
     { text: 'Name resolution failed', kind: 'retryable', code: 'Unreachable' },
     { text: 'Waiting for LB pick', kind: 'retryable', code: 'Unreachable' },
     { text: 'client was already closed', kind: 'retryable', code: 'Unreachable' },
   ];
 
-/** gRPC's own words for a call that was understood and refused: INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED, UNAUTHENTICATED. */
+/**
+ * gRPC's own words for a call that was understood and refused: INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED,
+ * UNAUTHENTICATED.
+ */
 const refusedByStatus =
   /(?:^|: )(3 INVALID_ARGUMENT|9 FAILED_PRECONDITION|11 OUT_OF_RANGE|12 UNIMPLEMENTED|16 UNAUTHENTICATED):/;
 

@@ -12,7 +12,10 @@ export const deadlines = {
   snapshotPiece: 30_000,
 } as const;
 
-/** A piece of a snapshot or a watch's fragment has etcd's own limit for a message (1.5 MiB by default, seldom raised) and little around it. */
+/**
+ * A piece of a snapshot or a watch's fragment has etcd's own limit for a message (1.5 MiB by default, seldom raised) and little around
+ * it.
+ */
 export const longestMessageBytes = 64 * 1024 * 1024;
 /** An endpoint that is refused is tried again this soon: a member comes back in seconds, and it is the caller who asks again. */
 export const reconnectMs = { first: 100, longest: 1_000 } as const;

@@ -6,9 +6,9 @@
  *
  * Codes that callers may act on. Retryable and certainly without effect (`codesWithoutEffect`): `Unreachable`, `NotCaughtUp` (the
  * learner can't be promoted yet), `UnhealthyCluster` (etcd refuses a change of members while one of them has just come or is away),
- * `NotEnoughStarted` (the same, because members have not started), `NoLeader`. Retryable, and whether it took effect is open: `NoAnswer`, `BadAnswer`.
- * Rejected: `NoSpace`, `Corrupt`, `Compacted`, `FutureRevision`, `NotLeader`, `BadTransferee`, `NotLearner`, `TooManyLearners`,
- * `PeerUrlTaken`, `NotForLearner`, `TooLarge`, `SnapshotBroken`. Not found: `MemberNotFound`.
+ * `NotEnoughStarted` (the same, because members have not started), `NoLeader`. Retryable, and whether it took effect is open: `NoAnswer`,
+ * `BadAnswer`. Rejected: `NoSpace`, `Corrupt`, `Compacted`, `FutureRevision`, `NotLeader`, `BadTransferee`, `NotLearner`,
+ * `TooManyLearners`, `PeerUrlTaken`, `NotForLearner`, `TooLarge`, `SnapshotBroken`. Not found: `MemberNotFound`.
  */
 
 /** What any call may be given besides. */
@@ -148,7 +148,10 @@ export interface Etcd {
   /** The members as this one remembers them, which needs no quorum and may be old. */
   rememberedMembers(endpoint: Endpoint, asking?: Asking): Promise<Membership>;
   status(endpoint: Endpoint, asking?: Asking): Promise<MemberStatus>;
-  /** A read through the quorum (`linearizable`), or of the member alone (`serializable`: all that a learner can do). Never throws but for the signal. */
+  /**
+   * A read through the quorum (`linearizable`), or of the member alone (`serializable`: all that a learner can do). Never throws but for
+   * the signal.
+   */
   health(endpoint: Endpoint, read: 'linearizable' | 'serializable', asking?: Asking): Promise<Health>;
 
   alarms(endpoints: readonly Endpoint[], asking?: Asking): Promise<readonly Alarm[]>;

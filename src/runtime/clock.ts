@@ -15,8 +15,8 @@ export interface Clock {
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * The machine's own clock: what it showed when this process began, and the time that has passed since, which nobody can set. Its timers keep
- * the process alive unless `keepsAlive` is false.
+ * The machine's own clock: what it showed when this process began, and the time that has passed since, which nobody can set. Its timers
+ * keep the process alive unless `keepsAlive` is false.
  */
 export function systemClock(options: { readonly keepsAlive?: boolean } = {}): Clock {
   return {
@@ -62,8 +62,8 @@ export function microtasksDone(): Promise<void> {
 }
 
 /**
- * The same without a turn of the event loop, which costs a system call: nothing that comes from outside the process is heard. Node runs what
- * waits for the next tick only when no promise has anything left to do.
+ * The same without a turn of the event loop, which costs a system call: nothing that comes from outside the process is heard. Node runs
+ * what waits for the next tick only when no promise has anything left to do.
  */
 export function promisesDone(): Promise<void> {
   return new Promise((resolve) => {

@@ -49,8 +49,9 @@ export interface Restored {
 
 /**
  * Reads all records. If the newest of them is of a time that has not come yet, the clock was set back: all their times move back with it,
- * so that no wait is longer than it was and nothing that is seen from now on looks older than what was done (safety 61). What is of an older version is migrated; what is damaged, unknown or can't be migrated is moved to
- * `set-aside/<id>` with the reason. All that is durable when this resolves. `at` is now, in epoch ms.
+ * so that no wait is longer than it was and nothing that is seen from now on looks older than what was done (safety 61). What is of an
+ * older version is migrated; what is damaged, unknown or can't be migrated is moved to `set-aside/<id>` with the reason. All that is
+ * durable when this resolves. `at` is now, in epoch ms.
  */
 export async function restoreRecords(
   store: Store,

@@ -31,7 +31,10 @@ export interface ControlPlaneStatus {
   readonly masters: readonly MasterStatus[];
 }
 
-/** Looks at the members of etcd and at the balancer. What does not answer is shown as that. Throws `Failure` if the material can't be read. */
+/**
+ * Looks at the members of etcd and at the balancer. What does not answer is shown as that. Throws `Failure` if the material can't be
+ * read.
+ */
 export async function lookAtControlPlane(sandbox: SandboxHandle): Promise<ControlPlaneStatus> {
   const { server } = await loadMaterial(sandbox.paths.material);
   const instances = (await sandbox.admin.instances()).filter(

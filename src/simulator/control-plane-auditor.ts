@@ -35,7 +35,9 @@ export interface ControlPlaneAuditorParts {
   readonly judge: (invariant: Violation['invariant'], violations: readonly Violation[]) => void;
 }
 
-/** Writes through the API, looks on at what is done to etcd, and puts together what the invariants of quorum-invariants.ts are asked with. */
+/**
+ * Writes through the API, looks on at what is done to etcd, and puts together what the invariants of quorum-invariants.ts are asked with.
+ */
 export class ControlPlaneAuditor {
   readonly #parts: ControlPlaneAuditorParts;
   readonly #times = new Map<string, number>();
@@ -161,7 +163,10 @@ export class ControlPlaneAuditor {
     return group === null || group.members.some(({ learner }) => learner) ? 0 : group.activeVoters.length;
   }
 
-  /** Data of these members that lies whole on an instance that exists. `changed`: the instance whose data has just been changed, from `before`. */
+  /**
+   * Data of these members that lies whole on an instance that exists. `changed`: the instance whose data has just been changed, from
+   * `before`.
+   */
   #left(group: Group, before: DataDeed['before'], changed: string) {
     const { world, masters } = this.#parts;
     return [...masters.processes].flatMap(([id, process]) => {

@@ -1,8 +1,8 @@
 import type { Store } from '../runtime/types.ts';
 
 /**
- * When a crash comes: in the commit after so many more, whose batch has reached the disk or has not; or while the records are read back, after
- * so many of them.
+ * When a crash comes: in the commit after so many more, whose batch has reached the disk or has not; or while the records are read back,
+ * after so many of them.
  */
 export type CrashPlan =
   | { readonly at: 'commit'; commits: number; readonly written: boolean }

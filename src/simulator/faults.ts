@@ -76,7 +76,10 @@ export function strikesQuorum(kind: FaultKind): kind is QuorumFault {
   return quorumFaults.some((each) => each === kind);
 }
 
-/** Those that a run with so many masters can have. Without any the list is what it was before there were masters: old seeds stay what they are. */
+/**
+ * Those that a run with so many masters can have. Without any the list is what it was before there were masters: old seeds stay what they
+ * are.
+ */
 export function faultsWith(masters: number): readonly FaultKind[] {
   return masters > 0 ? faultKinds : [...instanceFaults, ...faultsAround];
 }

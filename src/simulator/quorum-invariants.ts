@@ -1,7 +1,10 @@
 import { quorumOf } from '../../machines/quorum.ts';
 import type { Violation } from './invariants.ts';
 
-/** The invariants of etcd's members and of what is restored, as pure functions over plain facts. Numbers are the design's, or the safety list's. */
+/**
+ * The invariants of etcd's members and of what is restored, as pure functions over plain facts. Numbers are the design's, or the safety
+ * list's.
+ */
 
 /** Voters, and those of them that run. */
 export interface VotersNow {

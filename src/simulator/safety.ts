@@ -1,8 +1,8 @@
 import type { Violation } from './invariants.ts';
 
 /**
- * Cases of docs/decisions/simulator.md's table that can be stated as invariants, each as a pure function over plain facts and named after its
- * number there. Spans are in ms.
+ * Cases of docs/decisions/simulator.md's table that can be stated as invariants, each as a pure function over plain facts and named after
+ * its number there. Spans are in ms.
  */
 
 /**
@@ -72,7 +72,9 @@ export function locksHold({ slot, work, lockedForMs }: WorkBegins): readonly Vio
     : broken('locked', slot, `${work} of ${slot} began ${lockedForMs} ms after the cloud had locked it`);
 }
 
-/** Safety 11, 14 and 16. Nothing is decided on what was seen before sight was lost, or the supervisor started: the suspicion starts anew. */
+/**
+ * Safety 11, 14 and 16. Nothing is decided on what was seen before sight was lost, or the supervisor started: the suspicion starts anew.
+ */
 export function decidedInSight({ slot, work, sightedForMs }: WorkBegins): readonly Violation[] {
   if (work === 'retiring' || (sightedForMs !== null && sightedForMs >= promised.suspectMs * shareOfWait))
     return [];

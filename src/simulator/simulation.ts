@@ -457,6 +457,9 @@ class Simulation {
       `${slot === null ? `${after.id}: ` : ''}${from || 'nothing'} → ${to} (${eventInWords(event)})`,
       slot,
     );
+    const because =
+      after.machine === 'quorum' ? this.#life?.supervisor.controlPlane?.context()?.because : null;
+    if (because != null && /undecided|restoring|throttled/.test(to)) this.#note(`quorum: ${because}`);
     if (slot !== null) this.#outcome.moved(slot, to);
     if (slot !== null) this.#striker.moved(slot, from, to);
     if (this.#life !== null && after.machine === 'node') {

@@ -31,7 +31,9 @@ const longestLockMs = 3_600_000;
 const longestLieMs = 1_800_000;
 const longestPauseMs = 2_400_000;
 const longestRivalMs = 7_200_000;
-/** A clock is set by at most this, in ms, forward or back; most are set by less than a tenth of it. It gains or loses at most this share. */
+/**
+ * A clock is set by at most this, in ms, forward or back; most are set by less than a tenth of it. It gains or loses at most this share.
+ */
 const furthestSetMs = 1_200_000;
 const mostDrift = 0.005;
 /** One that flaps is said to be NotReady for between these, and then Ready for as long, so many times at most. In ms. */

@@ -31,8 +31,8 @@ const MOST_SET_ASIDE = 100;
 /**
  * A store in the folder `path`, made if it is not there. One process at a time.
  *
- * Fails with `StoreInUse` (another process has it), `StoreBroken` (the file is damaged), `StoreFull` or `StoreUnreadable` (no permission, no
- * folder); its commits with `StoreFull` or `StoreFailed`, and then nothing of them is written.
+ * Fails with `StoreInUse` (another process has it), `StoreBroken` (the file is damaged), `StoreFull` or `StoreUnreadable` (no permission,
+ * no folder); its commits with `StoreFull` or `StoreFailed`, and then nothing of them is written.
  */
 export async function openLmdbStore(path: string, options: LmdbStoreOptions = {}): Promise<LmdbStore> {
   const file = join(path, 'data.mdb');

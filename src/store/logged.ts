@@ -22,7 +22,10 @@ const FIRST_KEY = '\u0002';
 /** Digits of a batch's number in its key, so that the order of the keys is that of the numbers. */
 const LOG_DIGITS = 15;
 
-/** Pages that one write may use anew besides those of its value: the leaf's copy, what it is split into, and a share of the branches above. */
+/**
+ * Pages that one write may use anew besides those of its value: the leaf's copy, what it is split into, and a share of the branches
+ * above.
+ */
 const PAGES_FOR_WRITE = 3;
 /** For LMDB's own list of free pages, and the branches of a small batch. */
 const PAGES_FOR_COMMIT = 256;

@@ -14,7 +14,10 @@ const backupPolicy = z.strictObject({
 export const backupConfig = z.strictObject({
   /** A cron expression, in UTC. */
   schedule: z.string().default('*/10 * * * *'),
-  /** File with the account's key, its owner's alone (0600); made if there is none. Keep a copy elsewhere: without it no backup can be opened. */
+  /**
+   * File with the account's key, its owner's alone (0600); made if there is none. Keep a copy elsewhere: without it no backup can be
+   * opened.
+   */
   keyFile: z.string(),
   /** One bucket a region, of this account. Two at least survive the loss of a region. */
   regions: z

@@ -25,7 +25,10 @@ export interface CloudWatchOptions {
   troubled(): readonly string[];
   /** How long until the next look, in ms. */
   intervalMs(): number;
-  /** A look is over. What it found changed, by the instances' ids and by the slots that their tags name; empty if the cloud did not answer. */
+  /**
+   * A look is over. What it found changed, by the instances' ids and by the slots that their tags name; empty if the cloud did not
+   * answer.
+   */
   changed(touched: TouchedInstances): void;
 }
 
@@ -37,11 +40,14 @@ export interface TouchedInstances {
 /** Instances on a page of the cloud's list, at most. */
 const pageSize = 100;
 /**
- * A whole list is asked for so seldom that its pages come to one a second on average, whatever the size of the fleet, in ms: the quotas of an
- * account are like 200 calls a minute for all who use it, and this leaves two thirds to the others and to wdrip's own work.
+ * A whole list is asked for so seldom that its pages come to one a second on average, whatever the size of the fleet, in ms: the quotas
+ * of an account are like 200 calls a minute for all who use it, and this leaves two thirds to the others and to wdrip's own work.
  */
 const pageEveryMs = 1_000;
-/** Between two whole lists of a fleet that has more than one page, at most so many troubled instances are asked for by themselves in a look. */
+/**
+ * Between two whole lists of a fleet that has more than one page, at most so many troubled instances are asked for by themselves in a
+ * look.
+ */
 const mostAskedAlone = 5;
 
 /** A list older than this many looks is too old to take a node away on. */
@@ -52,8 +58,8 @@ const staleLists = 2;
 const staleFloorMs = 30_000;
 
 /**
- * How long from one whole list of so many instances to the next, in ms: each look is one while that takes a single page; a fleet of 10,000 is
- * listed every 100 s, and those of its instances that matter now are asked for by themselves in between.
+ * How long from one whole list of so many instances to the next, in ms: each look is one while that takes a single page; a fleet of
+ * 10,000 is listed every 100 s, and those of its instances that matter now are asked for by themselves in between.
  */
 export function listIntervalMs(instances: number, intervalMs: number): number {
   const pages = Math.ceil(instances / pageSize);

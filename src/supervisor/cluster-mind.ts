@@ -15,7 +15,10 @@ const keyFiles = /(^|\/)pki\//;
 /** Where the API server's keys for what it encrypts would be. */
 const encryptionFiles = /encryption/;
 
-/** Everything but etcd's data that a new body of the cluster needs (safety 56). Read anew for each backup: it changes when the cluster does. */
+/**
+ * Everything but etcd's data that a new body of the cluster needs (safety 56). Read anew for each backup: it changes when the cluster
+ * does.
+ */
 export async function gatherMind(
   config: SupervisorConfig,
   objects: Pick<ObjectStore, 'get'>,

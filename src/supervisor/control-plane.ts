@@ -41,7 +41,10 @@ export interface ControlPlaneParts {
 /** A look counts for admission as long as this many of its intervals. */
 const freshIntervals = 3;
 
-/** The supervisor's part for etcd: watches the members, tells the quorum's actor, and decides with it and the masters' ladders who may act. */
+/**
+ * The supervisor's part for etcd: watches the members, tells the quorum's actor, and decides with it and the masters' ladders who may
+ * act.
+ */
 export class ControlPlane {
   readonly #parts: ControlPlaneParts;
   readonly #desk: AdmissionDesk<MemberRequest>;

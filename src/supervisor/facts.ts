@@ -62,8 +62,8 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
 }
 
 /**
- * That a Node object is missing is a fact and no detector's opinion, and to have the kubelet register it again takes nothing away: it needs no
- * second signal, which would say that all is well.
+ * That a Node object is missing is a fact and no detector's opinion, and to have the kubelet register it again takes nothing away: it
+ * needs no second signal, which would say that all is well.
  */
 function isPlain(request: AdmissionRequest, seen: Observation | null): boolean {
   return request.rung === 'restartingKubelet' && seen?.objectMissing === true;

@@ -37,7 +37,9 @@ export function nodeActor(record: ActorRecord): NodeActor {
   };
 }
 
-/** Nodes of a pool or zone, and how many of them are NotReady. One that is still joining, not observed yet or not made yet has not failed. */
+/**
+ * Nodes of a pool or zone, and how many of them are NotReady. One that is still joining, not observed yet or not made yet has not failed.
+ */
 export interface ScopeCount {
   readonly notReady: number;
   readonly total: number;

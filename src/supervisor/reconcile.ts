@@ -17,8 +17,8 @@ export interface Look {
 }
 
 /**
- * How late a list of the cloud may be, in ms: eventual consistency takes seconds. A rung that stops the instance and starts it again is over
- * before a list that still says `stopped`, which would send the next rung after it (safety 23).
+ * How late a list of the cloud may be, in ms: eventual consistency takes seconds. A rung that stops the instance and starts it again is
+ * over before a list that still says `stopped`, which would send the next rung after it (safety 23).
  */
 const listLagMs = 15_000;
 

@@ -42,11 +42,13 @@ const lookAfterMs = 50;
 /** An actor that did not take an event, or that waits for the next heartbeat of its node, is looked at again after this long, in ms. */
 const againAfterMs = 1_000;
 /**
- * Silence is no event: it is seen only by looking. The whole fleet is looked at after this share of the time after which a silent lease
- * counts, and whatever else was missed is made up for then. Who has been silent for the rest of that time by then is looked at again after
- * that rest, and so on: nobody's silence goes unseen for longer than a quarter of the time beyond it.
+ * Silence is no event: it is seen only by looking. All heartbeats are looked at after this share of the time after which a silent lease
+ * counts. Who has been silent for the rest of that time by then is looked at again after that rest, and so on: nobody's silence goes unseen
+ * for longer than a quarter of the time beyond it.
  */
-const wholeLookShare = 3 / 4;
+const quietLookShare = 3 / 4;
+/** Every so manieth of those looks compares everything with everything: whatever else was missed, by whatever defect, is made up for. */
+const wholeLookEach = 4;
 
 /**
  * Turns observations into events and admits repairs; the actors decide, the effects act. A change costs what has changed: the slots that
@@ -93,12 +95,13 @@ export class Supervisor {
   /** Slots of Ready nodes without a heartbeat for so long, in ms, that a whole look would come too late for them. */
   #quiet = new Set<string>();
   #cancelQuiet: (() => void) | null = null;
+  #quietLooks = 0;
   readonly #quietMs: number;
   #stopped = false;
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
-    this.#quietMs = parts.config.supervisor.leaseSilentMs * (1 - wholeLookShare);
+    this.#quietMs = parts.config.supervisor.leaseSilentMs * (1 - quietLookShare);
     this.#pools = new Map(parts.config.pools.map((pool) => [pool.id, pool]));
     this.#wanted = new Map(
       parts.config.pools.flatMap((pool) =>
@@ -447,11 +450,28 @@ export class Supervisor {
 
   #lookAtAllLater(): void {
     this.#cancelWhole?.();
-    const ms = this.#parts.config.supervisor.leaseSilentMs * wholeLookShare;
+    const ms = this.#parts.config.supervisor.leaseSilentMs * quietLookShare;
     this.#cancelWhole = this.#parts.clock.after(ms, () => {
-      this.#touchedAll = true;
-      this.#look();
+      this.#quietLooks = (this.#quietLooks + 1) % wholeLookEach;
+      if (this.#quietLooks === 0) {
+        this.#touchedAll = true;
+        this.#look();
+      } else {
+        this.#findQuiet();
+        this.#lookAtAllLater();
+      }
     });
+  }
+
+  /** Touches those whose heartbeats have stopped, and nobody else: that of all others there is no news was told. */
+  #findQuiet(): void {
+    const now = this.#parts.clock.now();
+    for (const { context } of this.fleet.values()) {
+      const { nodeName, slot } = context;
+      if (nodeName !== null && now - this.#index.heartbeatAt(nodeName) >= this.#quietMs)
+        this.#touched.add(slot);
+    }
+    this.#touch([]);
   }
 
   /**

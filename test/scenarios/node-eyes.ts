@@ -55,7 +55,10 @@ const lease = z.looseObject({
   spec: z.looseObject({ renewTime: z.string().optional() }).optional(),
 });
 
-/** Watches the Nodes and their leases with the cluster owner's kubeconfig until it is closed. What happens while the API is down is not seen. */
+/**
+ * Watches the Nodes and their leases with the cluster owner's kubeconfig until it is closed. What happens while the API is down is not
+ * seen.
+ */
 export function openNodeEyes(kubeconfig: string, clock: Clock): NodeEyes {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);

@@ -23,7 +23,10 @@ export interface SupervisorProcess {
   start(options?: { readonly blind?: boolean }): Promise<void>;
   /** SIGKILL: it has no moment to do anything. Resolves when the process is gone. */
   kill(): Promise<void>;
-  /** When it was away because of `kill`: up to its first sight of the cluster. It may not have loaded yet what it speaks to the cloud with. */
+  /**
+   * When it was away because of `kill`: up to its first sight of the cluster. It may not have loaded yet what it speaks to the cloud
+   * with.
+   */
   away(): readonly Interval[];
   /** Calls back at every line, at once. Returns the way to end that. */
   onLine(listener: (line: LogLine) => void): () => void;

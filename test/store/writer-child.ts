@@ -1,6 +1,6 @@
 /**
- * Run as `node --import tsx test/store/writer-child.ts STORE`: spawns actors durably, and says of each that is durable that it is, and of the
- * store that it takes no more.
+ * Run as `node --import tsx test/store/writer-child.ts STORE`: spawns actors durably, and says of each that is durable that it is, and of
+ * the store that it takes no more.
  */
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createRuntime } from '../../src/runtime/runtime.ts';

@@ -11,8 +11,8 @@ export interface ChainFaults {
 }
 
 /**
- * The segments that lead from `revision` (which the restored etcd has) as far as can be, in order: each one names the one before it. Undefined if none leads on.
- * The first of them may begin earlier.
+ * The segments that lead from `revision` (which the restored etcd has) as far as can be, in order: each one names the one before it.
+ * Undefined if none leads on. The first of them may begin earlier.
  */
 export function chainFrom(
   segments: readonly SegmentName[],

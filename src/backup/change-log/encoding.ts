@@ -6,7 +6,10 @@ const DELETE = 2;
 /** revision (8 bytes), number of changes (4). */
 const REVISION_HEAD_BYTES = 12;
 
-/** One revision's changes as bytes: `revision, count, (type, key, [value, lease, version, createRevision])…`; lengths are 32 bits, big-endian. */
+/**
+ * One revision's changes as bytes: `revision, count, (type, key, [value, lease, version, createRevision])…`; lengths are 32 bits,
+ * big-endian.
+ */
 export function encodeRevision({ revision, changes }: RevisionChanges): Buffer {
   const head = Buffer.alloc(REVISION_HEAD_BYTES);
   head.writeBigUInt64BE(BigInt(revision));

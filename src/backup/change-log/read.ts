@@ -27,8 +27,8 @@ export interface LogPiece {
 }
 
 /**
- * The changes after a revision, segment by segment, as far as the segments of all regions lead, each revision once (safety 51). A segment that is damaged
- * everywhere is gone around where another writer's leads on, and else it is the end. What was wrong is added to `problems`.
+ * The changes after a revision, segment by segment, as far as the segments of all regions lead, each revision once (safety 51). A segment
+ * that is damaged everywhere is gone around where another writer's leads on, and else it is the end. What was wrong is added to `problems`.
  */
 export async function* readLog(options: ReadLogOptions, problems: RegionProblem[]): AsyncIterable<LogPiece> {
   const { cluster, history, stores, key, signal, until = Number.POSITIVE_INFINITY } = options;

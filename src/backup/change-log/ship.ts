@@ -82,7 +82,8 @@ export interface ChangeLog {
 
 /**
  * Ships what changes in etcd to all regions, from where the log in them ends. Goes on from one member to the next by itself, and never
- * stops but for the reasons of `ShippingEnd`. Memory is bounded by `MOST_UNSHIPPED_BYTES` and the regions' queues, some 40 MiB with two regions, when they are slow; some 100 KiB otherwise.
+ * stops but for the reasons of `ShippingEnd`. Memory is bounded by `MOST_UNSHIPPED_BYTES` and the regions' queues, some 40 MiB with two
+ * regions, when they are slow; some 100 KiB otherwise.
  */
 export function shipChangeLog(options: ShipOptions): ChangeLog {
   const shipper = new Shipper(options);

@@ -1,4 +1,7 @@
-/** Cuts a stream into pieces of exactly `bytes` bytes, all but the last, which is never empty. The pieces are copies: nothing is shared with the source. */
+/**
+ * Cuts a stream into pieces of exactly `bytes` bytes, all but the last, which is never empty. The pieces are copies: nothing is shared
+ * with the source.
+ */
 export async function* chunksOf(source: AsyncIterable<Uint8Array>, bytes: number): AsyncIterable<Buffer> {
   let chunk = Buffer.allocUnsafeSlow(bytes);
   let filled = 0;

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { Failure } from '../../failure.ts';
 import type { AccountKey } from './account-key.ts';
 
-/** The two calls of a key management service that envelope encryption takes (Alibaba Cloud: `GenerateDataKey` and `Decrypt`). They throw `Failure`. */
+/**
+ * The two calls of a key management service that envelope encryption takes (Alibaba Cloud: `GenerateDataKey` and `Decrypt`). They throw
+ * `Failure`.
+ */
 export interface KeyService {
   readonly region: string;
   generateDataKey(
@@ -22,8 +25,9 @@ const KEY_BYTES = 32;
 const nameSchema = z.string().startsWith('kms:');
 
 /**
- * The account's key in a key management service: it never leaves it, who may use it is the service's policy, and each use stands in its audit trail.
- * The purpose goes along as the encryption context. A lost region takes its key along: use a key that is replicated, or `local-key.ts`.
+ * The account's key in a key management service: it never leaves it, who may use it is the service's policy, and each use stands in its
+ * audit trail. The purpose goes along as the encryption context. A lost region takes its key along: use a key that is replicated, or
+ * `local-key.ts`.
  */
 export function kmsKey(service: KeyService, keyId: string): AccountKey {
   const name = `kms:${service.region}/${keyId}`;

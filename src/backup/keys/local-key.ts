@@ -80,7 +80,9 @@ async function readKey(path: string): Promise<string | undefined> {
   }
 }
 
-/** Of two processes that create it one wins, and both use that one's: the finished file is linked to its name, which fails if it is taken. */
+/**
+ * Of two processes that create it one wins, and both use that one's: the finished file is linked to its name, which fails if it is taken.
+ */
 async function createKey(path: string, random: Random): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${random.hex(4)}`;

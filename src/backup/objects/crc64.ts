@@ -106,8 +106,8 @@ export function crc64Of(bytes: Uint8Array): string {
 }
 
 /**
- * The CRC of two pieces put together, from theirs alone: parts are checked one by one, in any order, and the whole without reading it again.
- * The method is zlib's `crc32_combine`: appending a zero byte is a linear map, and appending 2^k of them is its 2^k-th power.
+ * The CRC of two pieces put together, from theirs alone: parts are checked one by one, in any order, and the whole without reading it
+ * again. The method is zlib's `crc32_combine`: appending a zero byte is a linear map, and appending 2^k of them is its 2^k-th power.
  */
 export function combineCrc64(first: string, second: string, secondBytes: number): string {
   let crc = BigInt(first);

@@ -22,8 +22,8 @@ const RENEW_BEFORE_MS = 15 * 60_000;
 const AGAIN_MS = 10_000;
 
 /**
- * Temporary credentials, fetched when they are needed and again before they end. All who wait share one fetch. A failure of it gets out only
- * when the old ones have ended.
+ * Temporary credentials, fetched when they are needed and again before they end. All who wait share one fetch. A failure of it gets out
+ * only when the old ones have ended.
  */
 export function refreshed(fetch: () => Promise<TemporaryCredentials>, clock: Clock): CredentialsSource {
   let current: TemporaryCredentials | undefined;

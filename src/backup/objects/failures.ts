@@ -106,7 +106,10 @@ export function rejected(code: string, message: string): Failure {
 /** The service's limit, in bytes of UTF-8. */
 const LONGEST_KEY_BYTES = 1_023;
 
-/** A name that an object can have. The SDK would drop a slash at the front, and a name that is too long is refused without a word of which. */
+/**
+ * A name that an object can have. The SDK would drop a slash at the front, and a name that is too long is refused without a word of
+ * which.
+ */
 export function mustBeKey(key: string): string {
   if (key !== '' && !/^[/\\]/.test(key) && Buffer.byteLength(key) <= LONGEST_KEY_BYTES) return key;
   throw rejected('InvalidObjectName', `an object can't be called ${JSON.stringify(key.slice(0, 100))}`);

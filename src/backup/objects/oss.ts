@@ -23,7 +23,9 @@ export interface OssStoreOptions extends OssSettings {
 
 /** Marks a write, so that one whose answer was lost is known again. Not told as metadata. */
 const ATTEMPT = 'wdrip-attempt';
-/** How long a bucket's versioning is taken to be what it was, in ms. People change it, and rarely; see `onlyIfAbsent` for what then holds. */
+/**
+ * How long a bucket's versioning is taken to be what it was, in ms. People change it, and rarely; see `onlyIfAbsent` for what then holds.
+ */
 const VERSIONING_KNOWN_MS = 60_000;
 
 /** The bucket of Alibaba Cloud's object storage, through the official SDK. */

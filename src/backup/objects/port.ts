@@ -13,7 +13,8 @@
  * - `CannotForbidOverwrite` (rejected): `onlyIfAbsent` on a bucket that has or had versioning. Nothing was written.
  * - `FileImmutable` (rejected): the bucket's retention policy (WORM) does not allow to overwrite or delete the object yet.
  * - `ChecksumMismatch` (retryable after a write, rejected after a read): the CRC64 of what we sent or got is not the server's. After a
- *   write, what stands under the name is not to be trusted; after a read, the stored object is damaged, and so are the bytes that were given.
+ * write, what stands under the name is not to be trusted; after a read, the stored object is damaged, and so are the bytes that were
+ * given.
  * - `ObjectChanged` (rejected): the object was replaced while it was read.
  * - `TooLarge`, `TooManyObjects` (rejected): more than the caller's limit, or the service's.
  * - `NoSuchUpload` (retryable): somebody aborted the upload; begin anew.
@@ -41,9 +42,9 @@ export interface ObjectStore {
   upload(key: string, content: AsyncIterable<Uint8Array>, options?: UploadOptions): Promise<ObjectFacts>;
 
   /**
-   * The object's bytes, in order. A connection that breaks is made up for by asking for the rest of the same object (by its ETag). Without a
-   * range the CRC64 of all of it is compared at the end: **nothing that was read counts before the iteration has ended without a failure**.
-   * A consumer that stops early ends the connection.
+   * The object's bytes, in order. A connection that breaks is made up for by asking for the rest of the same object (by its ETag).
+   * Without a range the CRC64 of all of it is compared at the end: **nothing that was read counts before the iteration has ended without
+   * a failure**. A consumer that stops early ends the connection.
    */
   read(key: string, options?: ReadOptions): AsyncIterable<Uint8Array>;
 
@@ -68,7 +69,10 @@ export interface ObjectStore {
   /** All versions and delete markers, by name, the newest of a name first. Without versioning, every object is a version named `null`. */
   versions(prefix: string, options?: ListOptions): Promise<readonly ListedVersion[]>;
 
-  /** Uploads that were begun and neither finished nor aborted: they cost, and a crash leaves them behind. Also those of other writers that are at it. */
+  /**
+   * Uploads that were begun and neither finished nor aborted: they cost, and a crash leaves them behind. Also those of other writers that
+   * are at it.
+   */
   unfinishedUploads(prefix: string, options?: Asking): Promise<readonly UnfinishedUpload[]>;
 
   /** Ends such an upload and removes its parts; one that is gone is no error. */
@@ -147,6 +151,9 @@ export interface UnfinishedUpload {
 export interface BucketFacts {
   /** `never`: names can be protected with `onlyIfAbsent`. `suspended` also ignores that wish. */
   readonly versioning: 'never' | 'enabled' | 'suspended';
-  /** The retention policy, if there is one: for so many days after its last change no object can be deleted or overwritten. Not locked yet: it can still be called off. */
+  /**
+   * The retention policy, if there is one: for so many days after its last change no object can be deleted or overwritten. Not locked
+   * yet: it can still be called off.
+   */
   readonly worm: { readonly days: number; readonly locked: boolean } | null;
 }

@@ -21,7 +21,10 @@ interface Options extends OSS.Options {
   readonly retryMax: number;
 }
 
-/** How long one request may take, in ms: a part of 8 MiB on a line of 1 Mbit/s takes 64 s. The SDK has one figure for connecting and answering. */
+/**
+ * How long one request may take, in ms: a part of 8 MiB on a line of 1 Mbit/s takes 64 s. The SDK has one figure for connecting and
+ * answering.
+ */
 const TIMEOUT_MS = 120_000;
 /** The SDK would fetch new credentials itself, by a clock of its own; we do, before every request. */
 const NEVER_MS = Number.MAX_SAFE_INTEGER;
@@ -29,7 +32,10 @@ const NEVER_MS = Number.MAX_SAFE_INTEGER;
 /** Makes one request with the SDK: `call` gets a client that has the credentials of now. Throws `Failure`. */
 export type Requester = <T>(tried: string, call: (client: OSS) => Promise<T>) => Promise<T>;
 
-/** The SDK behind one door. Its own retries are off: they are silent, and few. Signatures are V4: newer accounts and buckets take no other. */
+/**
+ * The SDK behind one door. Its own retries are off: they are silent, and few. Signatures are V4: newer accounts and buckets take no
+ * other.
+ */
 export function createRequester(settings: OssSettings): Requester {
   const { credentials: source, endpoint, region, bucket, sldEnable = false } = settings;
   let used: { readonly credentials: Credentials; readonly client: OSS } | undefined;

@@ -30,8 +30,8 @@ export interface CandidateOptions {
 }
 
 /**
- * The newest verified first, then the older verified ones, then those that no rehearsal has passed. One that failed its rehearsal comes last of all.
- * A backup of a newer etcd or Kubernetes than runs now is left out: they don't read what a newer one wrote (safety 57).
+ * The newest verified first, then the older verified ones, then those that no rehearsal has passed. One that failed its rehearsal comes
+ * last of all. A backup of a newer etcd or Kubernetes than runs now is left out: they don't read what a newer one wrote (safety 57).
  */
 export function restoreCandidates(catalog: Catalog, options: CandidateOptions = {}): Candidates {
   const passedOver: PassedOver[] = [];

@@ -41,8 +41,8 @@ export type Choice =
     };
 
 /**
- * The best backup, read through to its end and found whole: one that turns out to be damaged, cut off, empty or gone gives way to its copy in the next
- * region, and then to the next best. Rejects only with the signal's reason.
+ * The best backup, read through to its end and found whole: one that turns out to be damaged, cut off, empty or gone gives way to its
+ * copy in the next region, and then to the next best. Rejects only with the signal's reason.
  */
 export function chooseBackup(options: ChooseOptions): Promise<Choice> {
   return firstThatCan(options, async (backup, store) => {

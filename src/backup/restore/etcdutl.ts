@@ -3,12 +3,16 @@ import { z } from 'zod';
 import { Failure } from '../../failure.ts';
 import type { EtcdPrograms } from '../programs.ts';
 
-/** The longest that `etcdutl` may take, in ms: etcd's largest database, 8 GiB, copied at 10 MiB/s. A limit that a large restore meets would restore nothing for ever (safety 54). */
+/**
+ * The longest that `etcdutl` may take, in ms: etcd's largest database, 8 GiB, copied at 10 MiB/s. A limit that a large restore meets
+ * would restore nothing for ever (safety 54).
+ */
 const LIMIT_MS = 15 * 60_000;
 
 /**
- * What a restored etcd's revisions are raised by, at least: more than any revision that a client can have seen after the snapshot, so that no watch cache
- * sees time go backwards (safety 45). A thousand million, as OpenShift does it: 11 days of 1000 writes a second since the snapshot.
+ * What a restored etcd's revisions are raised by, at least: more than any revision that a client can have seen after the snapshot, so
+ * that no watch cache sees time go backwards (safety 45). A thousand million, as OpenShift does it: 11 days of 1000 writes a second since
+ * the snapshot.
  */
 export const REVISION_BUMP = 1_000_000_000;
 
@@ -63,8 +67,8 @@ export interface DataDirectoryOptions {
 }
 
 /**
- * Makes a data directory out of a snapshot: one member, its revisions raised and everything below them compacted. What an attempt before has left half done is removed; one that
- * is finished stays as it is, since only a finished one gets the directory's name.
+ * Makes a data directory out of a snapshot: one member, its revisions raised and everything below them compacted. What an attempt before
+ * has left half done is removed; one that is finished stays as it is, since only a finished one gets the directory's name.
  */
 export async function restoreDataDirectory(options: DataDirectoryOptions): Promise<void> {
   const { programs, snapshot, dataDir, name, peerUrl, token, bump, signal } = options;

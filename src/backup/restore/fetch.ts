@@ -24,8 +24,8 @@ export interface FetchOptions {
 }
 
 /**
- * Brings a snapshot into a file: download, decrypt and decompress as one stream, and every check on the way. The file gets its name only when all of it was
- * right: one that is there is whole. Throws `BackupDamaged`, the store's and the key's failures.
+ * Brings a snapshot into a file: download, decrypt and decompress as one stream, and every check on the way. The file gets its name only
+ * when all of it was right: one that is there is whole. Throws `BackupDamaged`, the store's and the key's failures.
  */
 export async function fetchSnapshot(options: FetchOptions, file: string): Promise<void> {
   const draft = `${file}.fetching`;
@@ -46,8 +46,8 @@ export async function fetchSnapshot(options: FetchOptions, file: string): Promis
 }
 
 /**
- * The snapshot as a stream, to hand on: `manifest.streams.snapshot` says its size and SHA-256. It counts only when the iteration has ended without a failure.
- * Throws the key's failures at once, `BackupDamaged` and the store's on the way.
+ * The snapshot as a stream, to hand on: `manifest.streams.snapshot` says its size and SHA-256. It counts only when the iteration has
+ * ended without a failure. Throws the key's failures at once, `BackupDamaged` and the store's on the way.
  */
 export function openSnapshot(options: FetchOptions): Promise<AsyncIterable<Buffer>> {
   return contentOf(options, 'snapshot');

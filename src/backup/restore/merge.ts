@@ -2,12 +2,15 @@ import type { Change, RevisionChanges } from '../../etcd/port.ts';
 
 /** Changes of one transaction: etcd takes 128 by default. */
 const MOST_CHANGES = 100;
-/** Bytes of one transaction: etcd takes a request of 1.5 MiB by default. A value that is larger goes by itself: it was taken before (safety 54). */
+/**
+ * Bytes of one transaction: etcd takes a request of 1.5 MiB by default. A value that is larger goes by itself: it was taken before
+ * (safety 54).
+ */
 const MOST_BYTES = 512 * 1024;
 
 /**
- * Puts successive revisions together, as far as they change different keys: a hundredth of the transactions, each of which waits for a disk. What
- * is put together gets one revision; the order of changes to any one key is as it was, and none is left out.
+ * Puts successive revisions together, as far as they change different keys: a hundredth of the transactions, each of which waits for a
+ * disk. What is put together gets one revision; the order of changes to any one key is as it was, and none is left out.
  */
 export function mergeRevisions(revisions: readonly RevisionChanges[]): readonly RevisionChanges[] {
   const merged: RevisionChanges[] = [];

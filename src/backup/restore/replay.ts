@@ -6,8 +6,8 @@ import type { RegionProblem } from '../regions.ts';
 import { mergeRevisions } from './merge.ts';
 
 /**
- * For how long, in seconds, a key lives on whose lease was granted after the snapshot: the log has the lease's id, but not how long it is. An hour is
- * the longest that Kubernetes grants (events); whoever still needs one renews it.
+ * For how long, in seconds, a key lives on whose lease was granted after the snapshot: the log has the lease's id, but not how long it
+ * is. An hour is the longest that Kubernetes grants (events); whoever still needs one renews it.
  */
 export const LEASE_SECONDS = 3_600;
 /** How often a piece of the log is tried, a second apart: an etcd that has just begun may have no leader for a moment. */
@@ -18,7 +18,10 @@ const LEFT_OUT: readonly string[] = ['/registry/masterleases/'];
 
 export interface ReplayOptions extends ReadLogOptions {
   readonly etcd: Etcd;
-  /** Of the restored etcd, which has `after`, or more: what it has already ends the same when it is done again. Nobody else may write to it yet. */
+  /**
+   * Of the restored etcd, which has `after`, or more: what it has already ends the same when it is done again. Nobody else may write to
+   * it yet.
+   */
   readonly endpoints: readonly Endpoint[];
   readonly clock: Clock;
 }
@@ -35,8 +38,8 @@ export interface Replayed {
 }
 
 /**
- * Does again what the log says, in order. Keys, values and their order are as they were; revisions are others, since the restored etcd counts on from its
- * raised one. As a whole it may be done again: it ends the same.
+ * Does again what the log says, in order. Keys, values and their order are as they were; revisions are others, since the restored etcd
+ * counts on from its raised one. As a whole it may be done again: it ends the same.
  */
 export async function replayChangeLog(options: ReplayOptions): Promise<Replayed> {
   const problems: RegionProblem[] = [];

@@ -3,7 +3,10 @@ import { byId, h, say, set } from './dom.js';
 import { ask } from './live.js';
 import { model, pickedNode } from './model.js';
 
-/** @typedef {{ readonly id: string, readonly group: 'node' | 'instance' | 'around', readonly label: string, readonly hint: string }} Breakage */
+/**
+ * @typedef {{ readonly id: string, readonly group: 'node' | 'instance' | 'around', readonly label: string, readonly hint: string }}
+ * Breakage
+ */
 
 const lab = byId('lab');
 const target = h('h3', { class: 'lab-target' });

@@ -20,7 +20,8 @@
  * @property {{ readonly state: 'sighted', readonly since: number } | { readonly state: 'blind', readonly why: string } | null} sight
  * @property {{ readonly cluster: boolean, readonly pools: readonly string[], readonly slots: readonly string[] } | null} pauses
  * @property {string | null} stalled
- * @property {readonly { readonly scope: string, readonly state: string, readonly notReady: number, readonly total: number, readonly until: number | null }[]} storms
+ * @property {readonly { readonly scope: string, readonly state: string, readonly notReady: number, readonly total: number, readonly
+ * until: number | null }[]} storms
  * @property {number} told
  * @property {Lab | null} lab
  */

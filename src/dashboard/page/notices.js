@@ -4,7 +4,10 @@ import { ask } from './live.js';
 import { clusterNow, model } from './model.js';
 import { countdown } from './words.js';
 
-/** @typedef {{ readonly key: string, readonly kind: string, readonly text: string, readonly until: number | null, readonly ends: boolean }} Notice */
+/**
+ * @typedef {{ readonly key: string, readonly kind: string, readonly text: string, readonly until: number | null, readonly ends: boolean
+ * }} Notice
+ */
 
 /** An error is shown for this long, in ms. */
 const errorMs = 12_000;

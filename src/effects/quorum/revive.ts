@@ -26,8 +26,8 @@ export function checkQuorum(world: QuorumWorld) {
 }
 
 /**
- * Tries what loses nothing, on all masters at once: a stopped instance is started, a silent etcd is restarted. Ends as soon as the quorum
- * is back, when nothing is left to try, or after `forMs`.
+ * Tries what loses nothing, on all masters at once: a stopped instance is started, a silent etcd is restarted, and where that can't be done
+ * the instance is rebooted, once an attempt. Ends as soon as the quorum is back, when nothing is left to try, or after `forMs`.
  */
 export function reviveMembers(world: QuorumWorld) {
   return async (
@@ -37,7 +37,7 @@ export function reviveMembers(world: QuorumWorld) {
     const { clock, signal } = context;
     const until = clock.now() + input.forMs;
     let quietSince = clock.now();
-    const restarted = new Map<string, { times: number; at: number }>();
+    const tries: Tries = { restarted: new Map(), rebooted: new Set(stringsOf(context.progress)) };
     for (;;) {
       const { look } = await lookNow(world, context).catch((caught: unknown) => {
         signal.throwIfAborted();
@@ -51,7 +51,7 @@ export function reviveMembers(world: QuorumWorld) {
         look?.members.some(({ hosts, healthy }) => healthy && hosts.includes(ip ?? '')) ?? false;
       const tried = await Promise.all(
         (masters ?? []).map((master) =>
-          nudge(world, master, answers(master), restarted, context).catch((caught: unknown) => {
+          nudge(world, master, answers(master), tries, context).catch((caught: unknown) => {
             signal.throwIfAborted();
             world.log.warn('a master could not be revived', { slot: master.slot, error: caught });
             return false;
@@ -70,7 +70,7 @@ async function nudge(
   world: QuorumWorld,
   master: Master,
   answers: boolean,
-  restarted: Map<string, { times: number; at: number }>,
+  { restarted, rebooted }: Tries,
   context: EffectContext,
 ): Promise<boolean> {
   const { instance } = master;
@@ -88,6 +88,31 @@ async function nudge(
   const before = restarted.get(instance.id) ?? { times: 0, at: Number.NEGATIVE_INFINITY };
   if (before.times >= restarts || clock.now() - before.at < restartEveryMs) return false;
   restarted.set(instance.id, { times: before.times + 1, at: clock.now() });
-  await world.host.restartEtcd(instance.id, context);
+  try {
+    await world.host.restartEtcd(instance.id, context);
+  } catch (caught) {
+    signal.throwIfAborted();
+    if (!(caught instanceof Failure) || rebooted.has(instance.id)) throw caught;
+    // Its disk keeps what it has. No ladder comes to that: without a quorum there is no API, and so no sight.
+    world.log.warn('rebooting a master on which etcd cannot be restarted, to get the quorum back', {
+      slot: master.slot,
+      error: caught,
+    });
+    rebooted.add(instance.id);
+    await context.checkpoint([...rebooted]);
+    await make(world, { call: 'reboot', instance: instance.id }, clock, signal, () =>
+      world.cloud.reboot(instance.id, { force: true, signal }),
+    );
+  }
   return true;
+}
+
+/** What was tried on each instance. */
+interface Tries {
+  readonly restarted: Map<string, { times: number; at: number }>;
+  readonly rebooted: Set<string>;
+}
+
+function stringsOf(progress: EffectContext['progress']): readonly string[] {
+  return Array.isArray(progress) ? progress.filter((each) => typeof each === 'string') : [];
 }

@@ -37,8 +37,8 @@ export interface SharedObject {
 }
 
 /**
- * What is done on a master through Cloud Assistant (src/bootstrap/etcd-commands.ts). Each can be asked again with the same attempt, and takes
- * effect once. Throws `Failure`: `CommandFailed` with what the command said, `AgentSilent` if nobody took it (both retryable).
+ * What is done on a master through Cloud Assistant (src/bootstrap/etcd-commands.ts). Each can be asked again with the same attempt, and
+ * takes effect once. Throws `Failure`: `CommandFailed` with what the command said, `AgentSilent` if nobody took it (both retryable).
  */
 export interface MasterHost {
   /** Restarts etcd, and sees to it that it and the API server start again with the instance. */
@@ -47,7 +47,10 @@ export interface MasterHost {
   lookAtData(instanceId: string, context: EffectContext): Promise<DataFound>;
   /** Waits until its first boot has started everything, so that what is stopped after that stays so. */
   untilSetUp(instanceId: string, context: EffectContext): Promise<void>;
-  /** Stops etcd, keeps a copy of its data, empties it, and lets etcd wait until one of `seeds` (addresses of members) knows it as a learner. */
+  /**
+   * Stops etcd, keeps a copy of its data, empties it, and lets etcd wait until one of `seeds` (addresses of members) knows it as a
+   * learner.
+   */
   joinExisting(instanceId: string, seeds: readonly string[], context: EffectContext): Promise<void>;
   /** API server, controllers, scheduler and etcd, also after a reboot: `startControlPlane` undoes it. */
   stopControlPlane(instanceId: string, context: EffectContext): Promise<void>;

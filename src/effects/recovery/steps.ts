@@ -10,7 +10,10 @@ type Run<K extends keyof RecoveryEffects> = (
   context: EffectContext,
 ) => Promise<RecoveryEffects[K]['output']>;
 
-/** A snapshot's revisions are raised by so much at least: more than can have been written since it was taken (safety 45; OpenShift's number). */
+/**
+ * A snapshot's revisions are raised by so much at least: more than can have been written since it was taken (safety 45; OpenShift's
+ * number).
+ */
 const bumpRevision = 1_000_000_000;
 /** A lease of an API server that is written on is renewed within this, in ms: what is a probe lives no longer. */
 const probeMs = 60_000;

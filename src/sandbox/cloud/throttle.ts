@@ -1,7 +1,9 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { ApiError } from './api-error.ts';
 
-/** So many calls of an action in a window. Windows follow each other: what was refused in one works in the next (official documentation). */
+/**
+ * So many calls of an action in a window. Windows follow each other: what was refused in one works in the next (official documentation).
+ */
 export interface Quota {
   readonly calls: number;
   readonly windowMs: number;

@@ -67,7 +67,10 @@ export interface SimulatedCloudOptions {
   readonly onZone?: (zone: string) => void;
 }
 
-/** The cloud in memory: asynchronous states, preconditions, ClientTokens, stock and locks. What it forgets is what was deleted, and old tokens. */
+/**
+ * The cloud in memory: asynchronous states, preconditions, ClientTokens, stock and locks. What it forgets is what was deleted, and old
+ * tokens.
+ */
 export class SimulatedCloud implements Cloud {
   readonly region = 'cn-simulated';
   readonly machines = new Map<string, Machine>();
@@ -413,7 +416,9 @@ export class SimulatedCloud implements Cloud {
   }
 }
 
-/** What a list tells of an instance: no disk. The same object as long as nothing changes, so that nothing is made for a list of the well. */
+/**
+ * What a list tells of an instance: no disk. The same object as long as nothing changes, so that nothing is made for a list of the well.
+ */
 function asListed(instance: Instance): Instance {
   let listed = listedAs.get(instance);
   if (listed === undefined) {

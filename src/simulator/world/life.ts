@@ -8,8 +8,8 @@ import { ObservedMap } from './observed.ts';
 import { type App, Workloads } from './workloads.ts';
 
 /**
- * What is wrong inside an instance, named after what helps. `blip`: it passes by itself; `unregistered`: its Node object was deleted, which a
- * kubelet notices only when it starts; `unbootable`: only another instance helps.
+ * What is wrong inside an instance, named after what helps. `blip`: it passes by itself; `unregistered`: its Node object was deleted,
+ * which a kubelet notices only when it starts; `unbootable`: only another instance helps.
  */
 export type Ailment = 'blip' | 'unregistered' | 'kubelet' | 'reboot' | 'disk' | 'unbootable';
 
@@ -22,8 +22,8 @@ const bootMs = 15_000;
 const firstBootMs = 45_000;
 
 /**
- * Kubelets, the node controller, and what runs on the nodes. A node that is well needs nobody: its heartbeats are arithmetic (beats.ts). Only
- * what has changed, or waits for a time, is looked at, every five seconds until it has come to rest.
+ * Kubelets, the node controller, and what runs on the nodes. A node that is well needs nobody: its heartbeats are arithmetic (beats.ts).
+ * Only what has changed, or waits for a time, is looked at, every five seconds until it has come to rest.
  */
 export class Life {
   readonly ailments = new ObservedMap<string, Ailment>((id) => this.wake(id));

@@ -1,6 +1,6 @@
 /**
- * How many tokens, commands or events are remembered: far more than are asked for again, and few enough that a month of simulated time takes
- * no more memory than a day. The real ones forget by time.
+ * How many tokens, commands or events are remembered: far more than are asked for again, and few enough that a month of simulated time
+ * takes no more memory than a day. The real ones forget by time.
  */
 const mostRemembered = 2_000;
 

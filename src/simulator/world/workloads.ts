@@ -11,8 +11,8 @@ export interface App {
 const claimedEach = 3;
 
 /**
- * The pods of some apps, with the scheduler, the pod garbage collector and the disruption controller: one pass over all pods, made only when
- * a pod or a node has changed.
+ * The pods of some apps, with the scheduler, the pod garbage collector and the disruption controller: one pass over all pods, made only
+ * when a pod or a node has changed.
  */
 export class Workloads {
   /** No disruption budget allows anything. */

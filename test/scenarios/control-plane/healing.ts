@@ -181,7 +181,9 @@ function sourceOf(stage: MastersStage, since: number): string {
       : 'member';
 }
 
-/** The same fault; the supervisor is killed as soon as the quorum's, a recovery's or the victim's actor has entered a state, once a state. */
+/**
+ * The same fault; the supervisor is killed as soon as the quorum's, a recovery's or the victim's actor has entered a state, once a state.
+ */
 function killedThroughout(of: 'master-instance-deleted' | 'two-lost' | 'all-lost'): MasterScenario {
   const scenario = () => {
     const found = masterScenarios.find(({ name }) => name === of);
