@@ -33,7 +33,7 @@ export interface ControlPlaneSideParts
   readonly random: Random;
 }
 
-/** Null if the configuration has no way into etcd. Throws `Failure` `BadConfig` if its files can't be read. */
+/** Null if the configuration has no way into etcd. Throws `Failure` `BadConfiguration` if its files can't be read. */
 export async function createControlPlaneSide(parts: ControlPlaneSideParts): Promise<ControlPlaneSide | null> {
   const { config, cloud, clock, random, log } = parts;
   const { controlPlane } = config;
@@ -88,7 +88,7 @@ async function pem(path: string): Promise<string> {
     throw new Failure(
       {
         kind: 'rejected',
-        code: 'BadConfig',
+        code: 'BadConfiguration',
         message: `${path}, with which wdrip logs in to etcd, can't be read (${cause.code ?? cause.message})`,
       },
       { cause },
