@@ -133,9 +133,7 @@ export async function startSupervisor(options: {
     log.error('the store was broken and begins empty: every node is observed anew, on the safe side', {
       ...store.setAside,
     });
-  await supervisor.start();
-  side?.backup?.start();
-
+  // Before it begins: whoever reads in its log that it is at work can ask it.
   const token = random.hex(24);
   const server = await serve({
     routes: [
@@ -153,6 +151,8 @@ export async function startSupervisor(options: {
     page: await loadPage(),
   });
   await writeAddress(config.store, { url: server.url, token, pid: process.pid });
+  await supervisor.start();
+  side?.backup?.start();
 
   return {
     supervisor,
