@@ -1,27 +1,25 @@
-import type { NodeInput } from '../../machines/node.ts';
 import { policyValue } from '../../machines/policy.ts';
 import type { PauseScope, Pauses, SupervisorContext } from '../../machines/supervisor.ts';
 import type { Cloud, Instance } from '../cloud/port.ts';
-import { cloudTags, nodeNameOf } from '../cloud/port.ts';
 import type { Etcd } from '../etcd/port.ts';
 import { Failure } from '../failure.ts';
 import type { Kubernetes, KubernetesView, NodeFacts, TouchedNodes } from '../kubernetes/port.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import type { Json } from '../runtime/record.ts';
 import type { Runtime, Transition } from '../runtime/types.ts';
 import { type AdmissionRequest, admit, type Decision } from './admission.ts';
 import { type CloudWatch, type TouchedInstances, watchCloud } from './cloud-watch.ts';
 import type { PoolConfig, SupervisorConfig } from './config.ts';
-import { ControlPlane, controlPlanePool } from './control-plane.ts';
+import { ControlPlane } from './control-plane.ts';
 import { type AdmissionDesk, createDesk } from './desk.ts';
 import { factsFor, type Knowledge } from './facts.ts';
-import { actorIds, Fleet, type NodeActor, scopesOf } from './fleet.ts';
+import { actorIds, Fleet, type NodeActor } from './fleet.ts';
 import { NodeIndex, nothingSeenOfCloud, type Observation, observe } from './observation.ts';
 import { tellNode } from './reconcile.ts';
 import { createSecondSignal, type SecondSignal } from './second-signal.ts';
-import { stormInput, tellStorms, worstStorm } from './storms.ts';
+import { Slots } from './slots.ts';
+import { tellStorms, worstStorm } from './storms.ts';
 
 export interface SupervisorParts {
   readonly config: SupervisorConfig;
@@ -76,10 +74,7 @@ export class Supervisor {
   /** Null until the first word of the watch: then nothing is known, but nothing was lost either. */
   #sight: Knowledge['sight'] | null = null;
   readonly #sightWaiters = new Set<() => void>();
-  /** Every slot that the pools want. */
-  readonly #wanted: ReadonlyMap<string, PoolConfig>;
-  /** One of them had no actor when all were last looked at. */
-  #missing = true;
+  readonly #slots: Slots;
   /** By slot: since when its node has not been seen Ready, in epoch ms. */
   readonly #failedAt = new Map<string, number>();
   /** What the next look compares: these slots, or all. */
@@ -103,11 +98,15 @@ export class Supervisor {
     this.#parts = parts;
     this.#quietMs = parts.config.supervisor.leaseSilentMs * (1 - quietLookShare);
     this.#pools = new Map(parts.config.pools.map((pool) => [pool.id, pool]));
-    this.#wanted = new Map(
-      parts.config.pools.flatMap((pool) =>
-        Array.from({ length: pool.replicas }, (_, index) => [`${pool.id}-${index}`, pool] as const),
-      ),
-    );
+    this.#slots = new Slots({
+      ...parts,
+      fleet: this.fleet,
+      controlPlane: () => this.controlPlane,
+      retired: (slot) => {
+        this.#failedAt.delete(slot);
+        this.#touch('all');
+      },
+    });
     this.desk = createDesk({ clock: parts.clock, log: parts.log, decide: (request) => this.decide(request) });
     this.#signal = createSecondSignal({ ...parts, changed: () => this.desk.review() });
     this.controlPlane = this.#createControlPlane();
@@ -279,7 +278,7 @@ export class Supervisor {
 
   decide(request: AdmissionRequest): Decision {
     // Scaled up again: the actor hears of it with the next look.
-    if (request.rung === 'retiring' && this.#wanted.has(request.slot))
+    if (request.rung === 'retiring' && this.#slots.isWanted(request.slot))
       return { granted: false, rule: 'wanted', why: 'its pool wants it again' };
     if (request.rung === 'retiring' && this.fleet.get(request.slot)?.context.instance === 'locked')
       return {
@@ -331,7 +330,7 @@ export class Supervisor {
       if (before === undefined || before.state !== actor.state) this.#touch([actor.context.slot]);
     } else if (after.machine === 'supervisor') {
       // Pauses and sight concern everybody; a slot that was found concerns the next one, if not all fitted into the mailbox.
-      if (from?.snapshot.context !== after.snapshot.context || this.#missing) this.#touch('all');
+      if (from?.snapshot.context !== after.snapshot.context || this.#slots.missing) this.#touch('all');
     }
     this.desk.review();
   }
@@ -351,7 +350,7 @@ export class Supervisor {
   #onCloud({ ids, slots }: TouchedInstances): void {
     this.#touch([...ids].flatMap((id) => this.fleet.slotOfInstance(id) ?? []));
     this.#touch(slots);
-    this.#touch(this.#missing ? 'all' : this.#awaitingCloud);
+    this.#touch(this.#slots.missing ? 'all' : this.#awaitingCloud);
   }
 
   #onSight(state: 'sighted' | 'blind', why: string): void {
@@ -393,7 +392,8 @@ export class Supervisor {
     const sighted = this.#sight.state === 'sighted';
     const [whole, touched] = [this.#touchedAll, this.#touched];
     [this.#touchedAll, this.#touched] = [false, new Set()];
-    if (sighted && this.#cloud.view().askedAt > 0) this.#findSlots(now, whole ? 'all' : touched);
+    if (sighted && this.#cloud.view().askedAt > 0)
+      this.#slots.find(now, whole ? 'all' : touched, this.#cloud.bySlot());
     const pauses = this.pauses();
     if (whole) for (const actor of this.fleet.values()) this.#tell(actor, now, sighted, pauses);
     else
@@ -472,116 +472,6 @@ export class Supervisor {
         this.#touched.add(slot);
     }
     this.#touch([]);
-  }
-
-  /**
-   * A slot per replica that the pools want, one per control-plane instance that carries our tag, and one per instance that a pool does not
-   * want any more, to be retired; a breaker for each scope.
-   */
-  #findSlots(at: number, touched: ReadonlySet<string> | 'all'): void {
-    const slots = this.#cloud?.bySlot() ?? new Map<string, readonly Instance[]>();
-    for (const scope of this.fleet.scopes().keys()) this.#findScope(at, scope);
-    if (touched === 'all') {
-      this.#missing = false;
-      for (const [slot, pool] of this.#wanted) {
-        if (this.fleet.get(slot) !== undefined) continue;
-        this.#missing = true;
-        this.#foundSlot(at, slot, pool.id, 'worker', slots.get(slot)?.[0], pool.zones[0] ?? '', pool.policy);
-      }
-    }
-    if (touched === 'all') this.#findMasters(at, slots);
-    for (const slot of touched === 'all' ? slots.keys() : touched) {
-      const first = slots.get(slot)?.[0];
-      if (first?.tags[cloudTags.role] === 'controlPlane')
-        this.#foundSlot(at, slot, first.tags[cloudTags.pool] ?? slot, 'controlPlane', first, first.zone, {});
-      const pool = this.#pools.get(first?.tags[cloudTags.pool] ?? '');
-      if (first !== undefined && pool !== undefined && this.#isLeftOver(slot, pool.id))
-        this.#foundSlot(at, slot, pool.id, 'worker', first, first.zone, pool.policy);
-    }
-    for (const actor of touched === 'all'
-      ? this.fleet.all()
-      : [...touched].map((each) => this.fleet.get(each)))
-      if (actor !== undefined) this.#tellWhetherWanted(at, actor);
-  }
-
-  #findMasters(at: number, slots: ReadonlyMap<string, readonly Instance[]>): void {
-    const { controlPlane } = this.#parts.config;
-    for (const [index, slot] of (this.controlPlane?.slots() ?? []).entries()) {
-      if (this.fleet.get(slot) !== undefined || controlPlane === undefined) continue;
-      this.#missing = true;
-      const zone = controlPlane.zones[index % controlPlane.zones.length] ?? '';
-      this.#foundSlot(
-        at,
-        slot,
-        controlPlanePool,
-        'controlPlane',
-        slots.get(slot)?.[0],
-        zone,
-        controlPlane.policy,
-      );
-    }
-  }
-
-  /** A slot of the pool that is beyond the number that is wanted. Those of pools that we don't know are none of our business. */
-  #isLeftOver(slot: string, pool: string): boolean {
-    return (
-      !this.#wanted.has(slot) && slot.startsWith(`${pool}-`) && /^\d+$/.test(slot.slice(pool.length + 1))
-    );
-  }
-
-  /** A pool that is scaled down retires its last slots, and wants them back if it is scaled up in time. */
-  #tellWhetherWanted(at: number, { context, state, record }: NodeActor): void {
-    const { slot, pool, role } = context;
-    if (role === 'worker' ? !this.#pools.has(pool) : this.controlPlane === null) return;
-    const { runtime, log } = this.#parts;
-    if (state === 'retired') {
-      this.fleet.remove(slot);
-      this.#failedAt.delete(slot);
-      runtime.remove(record.id).catch((error: unknown) => {
-        log.warn('the actor of a retired slot could not be removed', { slot, error });
-      });
-      this.#touch('all');
-    } else if (role === 'worker' ? this.#isLeftOver(slot, pool) : this.controlPlane?.hasLeft(slot)) {
-      if (!state.startsWith('retiring')) runtime.send(record.id, { type: 'SLOT_RETIRED', at });
-    } else if (/^retiring\.(admitting|draining|confirming)$/.test(state))
-      runtime.send(record.id, { type: 'SLOT_WANTED', at });
-  }
-
-  #foundSlot(
-    at: number,
-    slot: string,
-    pool: string,
-    role: NodeInput['role'],
-    instance: Instance | undefined,
-    zone: string,
-    policy: NodeInput['policy'],
-  ): void {
-    const { runtime } = this.#parts;
-    if (this.fleet.get(slot) !== undefined || runtime.record(actorIds.node(slot)) !== undefined) return;
-    const input: NodeInput = {
-      slot,
-      pool,
-      zone: instance?.zone ?? zone,
-      role,
-      nodeName: instance === undefined || instance.privateIp === null ? null : nodeNameOf(instance),
-      instanceId: instance?.id ?? null,
-      policy,
-      ...(this.#parts.recordsLost ? { usedUp: true } : {}),
-    };
-    for (const scope of scopesOf(input)) this.#findScope(at, scope);
-    this.#tellSupervisor('SLOT_FOUND', at, actorIds.node(slot), { ...input, policy: { ...policy } });
-  }
-
-  /** A breaker per pool and zone; a replacement in another zone may bring a zone that had none. */
-  #findScope(at: number, scope: string): void {
-    const { runtime, config } = this.#parts;
-    const id = actorIds.storm(scope);
-    if (runtime.record(id) === undefined)
-      this.#tellSupervisor('SCOPE_FOUND', at, id, { ...stormInput(scope, config.supervisor) });
-  }
-
-  #tellSupervisor(type: 'SLOT_FOUND' | 'SCOPE_FOUND', at: number, id: string, input: Json): void {
-    this.#parts.runtime.send(actorIds.supervisor, { type, at, id, input });
   }
 }
 
