@@ -7,6 +7,7 @@ import type { Runtime } from '../runtime/types.ts';
 import type { BackupService } from './backup-service.ts';
 import { reportBackup, reportQuorum } from './explain-quorum.ts';
 import { actorIds } from './fleet.ts';
+import { sendDurably } from './send-durably.ts';
 import type { Supervisor } from './supervisor.ts';
 
 const backupBody = z.union([z.null(), z.strictObject({ reason: z.string().min(1).max(200).optional() })]);
@@ -63,7 +64,7 @@ export function controlPlaneRoutes(parts: {
     {
       method: 'POST',
       path: '/api/backups',
-      handle: ({ body }) => {
+      handle: async ({ body }) => {
         backups();
         const asked = backupBody.safeParse(body);
         if (!asked.success)
@@ -73,17 +74,8 @@ export function controlPlaneRoutes(parts: {
             message: `what is asked is not clear: ${asked.error.message}`,
           });
         const at = clock.now();
-        const taken = runtime.send(actorIds.backup, {
-          type: 'BACKUP_WANTED',
-          at,
-          reason: asked.data?.reason ?? 'a person',
-        });
-        if (taken !== 'accepted')
-          throw new Failure({
-            kind: 'retryable',
-            code: 'NotTaken',
-            message: `backups take no orders now (${taken}): try again, and see the log`,
-          });
+        const reason = asked.data?.reason ?? 'a person';
+        await sendDurably(runtime, actorIds.backup, { type: 'BACKUP_WANTED', at, reason });
         return { at };
       },
     },

@@ -11,6 +11,7 @@ import type { Runtime, Transition } from '../runtime/types.ts';
 import { type AdmissionRequest, admit, type Decision } from './admission.ts';
 import { type CloudWatch, type TouchedInstances, watchCloud } from './cloud-watch.ts';
 import type { PoolConfig, SupervisorConfig } from './config.ts';
+import { configureBackups } from './configure-backups.ts';
 import { ControlPlane } from './control-plane.ts';
 import { type AdmissionDesk, createDesk } from './desk.ts';
 import { factsFor, type Knowledge } from './facts.ts';
@@ -18,6 +19,7 @@ import { actorIds, Fleet, type NodeActor } from './fleet.ts';
 import { NodeIndex, nothingSeenOfCloud, type Observation, observe } from './observation.ts';
 import { tellNode } from './reconcile.ts';
 import { createSecondSignal, type SecondSignal } from './second-signal.ts';
+import { sendDurably } from './send-durably.ts';
 import { Slots } from './slots.ts';
 import { tellStorms, worstStorm } from './storms.ts';
 
@@ -140,7 +142,7 @@ export class Supervisor {
       sight: (state, why) => this.#onSight(state, why),
     });
     this.controlPlane?.start();
-    this.#configureBackups();
+    if (this.controlPlane !== null) configureBackups(config, runtime, clock.now());
   }
 
   #createControlPlane(): ControlPlane | null {
@@ -161,21 +163,6 @@ export class Supervisor {
       mastersUnderRepair: () => this.mastersUnderRepair(),
       changed: () => this.desk.review(),
     });
-  }
-
-  #configureBackups(): void {
-    const { config, runtime, clock } = this.#parts;
-    if (config.backup === undefined || this.controlPlane === null) return;
-    const { schedule, policy } = config.backup;
-    const at = clock.now();
-    if (runtime.record(actorIds.backup) === undefined)
-      runtime.send(actorIds.supervisor, {
-        type: 'BACKUP_CONFIGURED',
-        at,
-        id: actorIds.backup,
-        input: { cluster: config.cluster, schedule, policy: { ...policy } },
-      });
-    else runtime.send(actorIds.backup, { type: 'SCHEDULE_CHANGED', at, schedule });
   }
 
   /** Slots of masters whose own ladder holds a permit, or was granted one. */
@@ -218,19 +205,10 @@ export class Supervisor {
         code: 'UnknownScope',
         message: `there is no ${scope.kind} ${scope.id} in cluster ${this.#parts.config.cluster}`,
       });
-    const { runtime, clock } = this.#parts;
-    const event = { type: paused ? 'PAUSED' : 'RESUMED', at: clock.now(), scope: { ...scope } };
-    return new Promise((resolve, reject) => {
-      const forget = runtime.onTransition((transition) => {
-        if (transition.event !== event) return;
-        forget();
-        resolve();
-      });
-      const taken = runtime.send(actorIds.supervisor, event);
-      if (taken === 'accepted') return;
-      forget();
-      const message = `the supervisor takes no events now (${taken}): try again, and see its log`;
-      reject(new Failure({ kind: 'retryable', code: 'NotTaken', message }));
+    await sendDurably(this.#parts.runtime, actorIds.supervisor, {
+      type: paused ? 'PAUSED' : 'RESUMED',
+      at: this.#parts.clock.now(),
+      scope: { ...scope },
     });
   }
 
