@@ -105,6 +105,10 @@ export function backupCommand(): Command {
     .option('--config <file>', "the supervisor's configuration")
     .option('--reason <words>', 'kept with the story of the cluster')
     .option('--no-wait', 'do not wait for its end')
+    .option(
+      '--verify [id]',
+      'make none: read every copy of this backup (or of the newest) to its end, and rehearse its restore',
+    )
     .addOption(
       new Option('-o, --output <format>', 'how to show it').choices(['text', 'json']).default('text'),
     )
@@ -113,9 +117,11 @@ export function backupCommand(): Command {
         options: ClusterOptions & {
           readonly reason?: string;
           readonly wait: boolean;
+          readonly verify?: string | true;
           readonly output: string;
         },
       ) => {
+        if (options.verify !== undefined) return verify(options, options.verify);
         const body = options.reason === undefined ? {} : { reason: options.reason };
         const { at } = z
           .object({ at: z.number() })
@@ -130,6 +136,23 @@ export function backupCommand(): Command {
         );
       },
     );
+}
+
+const checked = z.object({ id: z.string(), whole: z.array(z.string()), problems: z.array(z.string()) });
+
+async function verify(
+  options: ClusterOptions & { readonly output: string },
+  id: string | true,
+): Promise<void> {
+  const body = id === true ? {} : { id };
+  const result = checked.parse(await askSupervisor(options, 'POST', '/api/backups/verify', body, mostMs));
+  if (options.output === 'json')
+    return void process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+  process.stdout.write(
+    `${result.id} is whole in ${result.whole.join(' and ')}, and was restored in a rehearsal\n`,
+  );
+  for (const problem of result.problems) process.stdout.write(`  ${problem}\n`);
+  if (result.problems.length > 0) process.exitCode = 1;
 }
 
 async function untilMade(options: ClusterOptions, at: number): Promise<BackupsAnswer['backups'][number]> {

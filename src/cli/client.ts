@@ -33,17 +33,18 @@ export async function askSupervisor(
   method: 'GET' | 'POST',
   path: string,
   body?: Json,
+  withinMs = answerWithinMs,
 ): Promise<unknown> {
   const asked = await supervisorAddress(options);
   const { url, token, cluster } = asked;
   const response = await fetch(`${url}${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    signal: AbortSignal.timeout(answerWithinMs),
+    signal: AbortSignal.timeout(withinMs),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   }).catch((cause: unknown) => {
     if (!(cause instanceof Error) || cause.name !== 'TimeoutError') throw absent(asked, cause);
-    const message = `the supervisor of cluster ${cluster} did not answer within ${answerWithinMs / 1000} s: see its log`;
+    const message = `the supervisor of cluster ${cluster} did not answer within ${withinMs / 1000} s: see its log`;
     throw new Failure({ kind: 'retryable', code: 'TimedOut', message }, { cause });
   });
   const answer: unknown = await response.json();

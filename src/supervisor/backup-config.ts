@@ -10,15 +10,16 @@ const backupPolicy = z.strictObject({
   retryMs: durationMs.exactOptional(),
 }) satisfies z.ZodType<Partial<BackupPolicy>>;
 
-/** A cluster's backups: how often, where to, and how long they are kept. The credentials are those of `objects`. */
-export const backupConfig = z.strictObject({
+const settings = z.strictObject({
   /** A cron expression, in UTC. */
   schedule: z.string().default('*/10 * * * *'),
   /**
    * File with the account's key, its owner's alone (0600); made if there is none. Keep a copy elsewhere: without it no backup can be
    * opened.
    */
-  keyFile: z.string(),
+  keyFile: z.string().optional(),
+  /** Or the id of a key of the key management service, which never leaves it. */
+  kmsKeyId: z.string().min(1).optional(),
   /** One bucket a region, of this account. Two at least survive the loss of a region. */
   regions: z
     .array(
@@ -39,5 +40,11 @@ export const backupConfig = z.strictObject({
     .prefault({}),
   policy: backupPolicy.default({}),
 });
+
+/** A cluster's backups: how often, where to, and how long they are kept. The credentials are those of `objects` and `cloud`. */
+export const backupConfig = settings.refine(
+  ({ keyFile, kmsKeyId }) => (keyFile === undefined) !== (kmsKeyId === undefined),
+  'name either `keyFile` or `kmsKeyId`: with what backups are encrypted',
+);
 
 export type BackupConfig = Readonly<z.infer<typeof backupConfig>>;

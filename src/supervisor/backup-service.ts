@@ -4,9 +4,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackupFacts } from '../../machines/backup.ts';
 import { type CataloguedBackup, readCatalog } from '../backup/catalog.ts';
+import { checkBackup } from '../backup/check.ts';
 import { backupFigures, type ClusterBackupFigures } from '../backup/figures.ts';
 import type { AccountKey } from '../backup/keys/account-key.ts';
-import { localKey } from '../backup/keys/local-key.ts';
 import { createOssStore } from '../backup/objects/oss.ts';
 import type { ObjectStore } from '../backup/objects/port.ts';
 import { localPrograms } from '../backup/programs.ts';
@@ -35,6 +35,8 @@ import type { SupervisorConfig } from './config.ts';
 export interface BackupServiceParts {
   readonly config: SupervisorConfig & { readonly backup: BackupConfig };
   readonly etcd: Etcd;
+  /** The account's: what every data key is wrapped with. */
+  readonly key: AccountKey;
   /** A client of the etcd that a rehearsal starts on this machine's loopback, in the clear. */
   readonly scratchEtcd: () => Etcd & { close(): void };
   readonly clock: Clock;
@@ -48,11 +50,25 @@ export interface BackupServiceParts {
   readonly wanted: (reason: string) => void;
 }
 
+/** What a verification on demand came to. */
+export interface CheckedBackup {
+  readonly id: string;
+  /** Regions whose copy is whole. */
+  readonly whole: readonly string[];
+  /** What is wrong with others, in words. */
+  readonly problems: readonly string[];
+}
+
 /** Everything that the supervisor does with backups, over the configured regions. */
 export interface BackupService extends BackupWorld {
   readonly bestBackup: QuorumWorld['bestBackup'];
   readonly shareSnapshot: RecoveryWorld['shareSnapshot'];
   readonly replay: RecoveryWorld['replay'];
+  /**
+   * The verification on demand: reads every copy through to its end, and rehearses the restore. `id` null: of the newest. Throws `NoBackup`,
+   * `RehearsalFailed`.
+   */
+  check(id: string | null, signal: AbortSignal): Promise<CheckedBackup>;
   /** For people: what there is, how old, how far it reaches. */
   figures(signal: AbortSignal): Promise<ClusterBackupFigures>;
   start(): void;
@@ -61,9 +77,8 @@ export interface BackupService extends BackupWorld {
 
 /** Opens the key (made if there is none) and the regions' stores. Throws the key's `Failure`. */
 export async function createBackupService(parts: BackupServiceParts): Promise<BackupService> {
-  const { config, etcd, clock, random, log } = parts;
+  const { config, etcd, key, clock, random, log } = parts;
   const { cluster, backup, objects } = config;
-  const key = await localKey({ path: backup.keyFile, random, create: true });
   const credentials = async () => ({
     accessKeyId: objects.accessKeyId,
     accessKeySecret: objects.accessKeySecret,
@@ -91,15 +106,43 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
       )?.manifest.etcd.revision ?? null,
   });
 
-  async function find(id: string, signal: AbortSignal): Promise<CataloguedBackup> {
+  async function find(id: string | null, signal: AbortSignal): Promise<CataloguedBackup> {
     const { backups } = await readCatalog({ cluster, stores, clock, signal });
-    const found = backups.find(({ manifest }) => manifest.id === id);
+    const found = id === null ? backups[0] : backups.find(({ manifest }) => manifest.id === id);
     if (found !== undefined) return found;
     throw new Failure({
       kind: 'retryable',
       code: 'NoBackup',
-      message: `no region shows the backup ${id} now`,
+      message: id === null ? 'there is no backup yet' : `no region shows the backup ${id} now`,
     });
+  }
+
+  async function verify(found: CataloguedBackup, signal: AbortSignal): Promise<void> {
+    const scratchEtcd = parts.scratchEtcd();
+    try {
+      const { verification } = await rehearse({
+        backup: found,
+        stores,
+        key,
+        programs: localPrograms(backup.programs, clock),
+        etcd: scratchEtcd,
+        folder: scratch,
+        clock,
+        signal,
+      });
+      if (verification.failed !== null)
+        throw new Failure({
+          kind: 'rejected',
+          code: 'RehearsalFailed',
+          message: `the backup ${found.manifest.id} could not be restored in a rehearsal: ${verification.failed}`,
+        });
+      log.info('the backup was restored in a rehearsal: it counts', {
+        backup: found.manifest.id,
+        tookMs: verification.tookMs,
+      });
+    } finally {
+      scratchEtcd.close();
+    }
   }
 
   return {
@@ -138,32 +181,12 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
         regions: taken.regions,
       };
     },
-    async verify(id, signal) {
-      const scratchEtcd = parts.scratchEtcd();
-      try {
-        const { verification } = await rehearse({
-          backup: await find(id, signal),
-          stores,
-          key,
-          programs: localPrograms(backup.programs, clock),
-          etcd: scratchEtcd,
-          folder: scratch,
-          clock,
-          signal,
-        });
-        if (verification.failed !== null)
-          throw new Failure({
-            kind: 'rejected',
-            code: 'RehearsalFailed',
-            message: `the backup ${id} could not be restored in a rehearsal: ${verification.failed}`,
-          });
-        log.info('the backup was restored in a rehearsal: it counts', {
-          backup: id,
-          tookMs: verification.tookMs,
-        });
-      } finally {
-        scratchEtcd.close();
-      }
+    verify: async (id, signal) => verify(await find(id, signal), signal),
+    async check(id, signal) {
+      const found = await find(id, signal);
+      const { whole, problems } = await checkBackup({ backup: found, stores, key, clock, signal });
+      await verify(found, signal);
+      return { id: found.manifest.id, whole, problems: problems.map(problemText) };
     },
     async prune(signal) {
       for (const store of stores) {
@@ -255,5 +278,3 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
 const wdripVersion = '0.1.0';
 /** What the programs of a master are (src/sandbox/programs/go.mod). */
 const kubernetesVersion = 'v1.36.3';
-
-export type { AccountKey };

@@ -12,6 +12,10 @@ import type { Supervisor } from './supervisor.ts';
 
 const backupBody = z.union([z.null(), z.strictObject({ reason: z.string().min(1).max(200).optional() })]);
 
+const verifyBody = z.strictObject({ id: z.string().min(1).max(100).optional() });
+
+/** How long every copy of a backup may take to be read and rehearsed, in ms: gigabytes from another region. */
+const verifyMs = 900_000;
 /** How long the regions may take to be listed, in ms. */
 const listMs = 30_000;
 
@@ -56,7 +60,7 @@ export function controlPlaneRoutes(parts: {
         const record = runtime.record(actorIds.backup);
         return asJson({
           now: clock.now(),
-          ...(await backups().figures(AbortSignal.timeout(listMs))),
+          ...(await within(clock, listMs, (signal) => backups().figures(signal))),
           actor: record === undefined ? null : reportBackup(record),
         });
       },
@@ -79,7 +83,43 @@ export function controlPlaneRoutes(parts: {
         return { at };
       },
     },
+    {
+      method: 'POST',
+      path: '/api/backups/verify',
+      handle: async ({ body }) => {
+        const service = backups();
+        const asked = verifyBody.safeParse(body ?? {});
+        if (!asked.success)
+          throw new Failure({
+            kind: 'rejected',
+            code: 'BadBackup',
+            message: `what is asked is not clear: ${asked.error.message}`,
+          });
+        return asJson(
+          await within(clock, verifyMs, (signal) => service.check(asked.data.id ?? null, signal)),
+        );
+      },
+    },
   ];
+}
+
+/** Gives it up after so long. */
+async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const cancel = clock.after(ms, () =>
+    late.abort(
+      new Failure({
+        kind: 'retryable',
+        code: 'TimedOut',
+        message: `the regions did not answer within ${ms / 1_000} s`,
+      }),
+    ),
+  );
+  try {
+    return await work(late.signal);
+  } finally {
+    cancel();
+  }
 }
 
 /** Plain data, as JSON carries it. */

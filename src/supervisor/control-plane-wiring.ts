@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { kmsKey } from '../backup/keys/kms-key.ts';
+import { localKey } from '../backup/keys/local-key.ts';
 import type { ClusterMaterial } from '../bootstrap/cluster-material.ts';
 import { controlPlaneUserData } from '../bootstrap/control-plane-user-data.ts';
 import { createAlibabaLoadBalancers } from '../cloud/alibaba-load-balancers.ts';
+import { createKeyService } from '../cloud/kms.ts';
+import type { AlibabaOptions } from '../cloud/sdk.ts';
 import { createEtcd, type EtcdClient } from '../etcd/adapter.ts';
 import { Failure } from '../failure.ts';
 import type { Random } from '../runtime/random.ts';
@@ -42,12 +46,23 @@ export async function createControlPlaneSide(parts: ControlPlaneSideParts): Prom
     [config.etcd.caFile, config.etcd.certFile, config.etcd.keyFile].map(pem),
   );
   const etcd = createEtcd({ tls: { ca: ca ?? '', cert: certificate ?? '', key: key ?? '' }, clock });
+  const alibaba: AlibabaOptions = {
+    ...config.cloud,
+    credentials: config.cloud,
+    clock,
+    random,
+    log: (note) => log.warn('the cloud is asked again', { ...note }),
+  };
   const backup =
     config.backup === undefined
       ? null
       : await createBackupService({
           config: { ...config, backup: config.backup },
           etcd,
+          key:
+            config.backup.kmsKeyId === undefined
+              ? await localKey({ path: config.backup.keyFile ?? '', random, create: true })
+              : kmsKey(createKeyService(alibaba), config.backup.kmsKeyId),
           scratchEtcd: () => createEtcd({ tls: null, clock }),
           clock,
           random,
@@ -56,13 +71,7 @@ export async function createControlPlaneSide(parts: ControlPlaneSideParts): Prom
           history: () => currentHistory(parts),
           wanted: (reason) => askForBackup(parts, reason),
         });
-  const loadBalancers = createAlibabaLoadBalancers({
-    ...config.cloud,
-    credentials: config.cloud,
-    clock,
-    random,
-    log: (note) => log.warn('the cloud is asked again', { ...note }),
-  });
+  const loadBalancers = createAlibabaLoadBalancers(alibaba);
   const worlds = controlPlaneWorlds({
     ...parts,
     controlPlane,

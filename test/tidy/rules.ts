@@ -62,6 +62,7 @@ export const rules: readonly Rule[] = [
     but: {
       'src/effects/as-effect.ts':
         'the runtime hands over the input that the machine made, in the types that the machine declares',
+      'src/simulator/auditor.ts': 'as in fleet.ts',
       'src/supervisor/control-plane.ts': 'as in fleet.ts',
       'src/supervisor/control-plane-worlds.ts': 'as in fleet.ts',
       'src/supervisor/explain-quorum.ts': 'as in fleet.ts',

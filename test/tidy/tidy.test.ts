@@ -14,6 +14,7 @@ const entries: Readonly<Record<string, string>> = {
   'bin/wdrip.js': 'the command',
   'src/dashboard/page/main.js': 'the page, which a browser enters',
   'src/runtime/virtual-clock.ts': 'the clock of tests, and of the simulator',
+  'src/simulator/world/object-store.ts': 'the object storage of tests: the same contract as the real one',
   'src/store/memory.ts': 'the store of tests, and of the simulator',
 };
 
