@@ -1,0 +1,272 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts } from '../src/backup/free-port.ts';
+import { createEtcd, type EtcdClient } from '../src/etcd/adapter.ts';
+import type { Change } from '../src/etcd/port.ts';
+import { sleep, systemClock } from '../src/runtime/clock.ts';
+import { type Random, seededRandom } from '../src/runtime/random.ts';
+import { preparePrograms } from '../src/sandbox/host/programs.ts';
+import { firstLine, startScript, stop, timed } from './backup/process.ts';
+import type { Benchmark, Figure } from './figures.ts';
+
+/** Of etcd's database. */
+const MIB = Number(process.env.WDRIP_BENCH_MIB ?? 1024);
+/** Each is measured so often, in turns; the median counts. */
+const ROUNDS = 3;
+/** Of a busy stretch, with and without the change log, in ms; so many of each, in turns. */
+const BUSY_MS = 12_000;
+const BUSY_TURNS = 4;
+/** Writers at the same time, each waiting for its own writes. */
+const WRITERS = 24;
+const VALUE_BYTES = 8 * 1024;
+const CHANGES_AT_ONCE = 64;
+
+const clock = systemClock();
+
+/** Backups of a real etcd into the emulated object storage of two regions, against etcd's own tools and zstd. */
+export const backup: Benchmark = async (say) => {
+  const folder = await mkdtemp(join(tmpdir(), 'wdrip-bench-'));
+  const children: ChildProcess[] = [];
+  const etcd = createEtcd({ tls: null, clock });
+  try {
+    const found = await preparePrograms({ clock, names: ['etcd', 'etcdctl', 'etcdutl'], onProgress: say });
+    const programs = {
+      etcd: found.path('etcd'),
+      etcdctl: found.path('etcdctl'),
+      etcdutl: found.path('etcdutl'),
+    };
+    const objects = startScript('objects-process.ts', [join(folder)]);
+    children.push(objects);
+    const { ossEndpoints, ...credentials } = JSON.parse(await firstLine(objects));
+    const endpoint = await startEtcd(programs.etcd, folder, children, etcd);
+    const settings = { endpoint, endpoints: ossEndpoints, credentials, folder, programs };
+    const work = async (what: string) => {
+      const child = startScript('work-process.ts', [what, JSON.stringify(settings)]);
+      children.push(child);
+      return child;
+    };
+    const run = async (what: string) => JSON.parse(await firstLine(await work(what)));
+
+    say(`${MIB} MiB into etcd`);
+    await fill(etcd, endpoint, seededRandom(1));
+    const taking: Turn[] = [];
+    const restoring: Turn[] = [];
+    const file = join(folder, 'plain.db');
+    let ratio = 0;
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      say(`round ${round}: etcdctl snapshot save and zstd, against a backup`);
+      const saved = await timed(programs.etcdctl, ['--endpoints', endpoint, 'snapshot', 'save', file]);
+      const zipped = await timed('zstd', ['-q', '-f', file, '-o', `${file}.zst`]);
+      ratio = (await stat(file)).size / (await stat(`${file}.zst`)).size;
+      const taken = await run('take');
+      taking.push({ theirs: saved + zipped, ours: taken.ms, mostRss: taken.mostRss, idleRss: taken.idleRss });
+      say(`round ${round}: etcdutl snapshot restore, against a restore`);
+      const plainDir = join(folder, 'plain');
+      const restored = await timed(programs.etcdutl, ['snapshot', 'restore', file, '--data-dir', plainDir]);
+      const back = await run('restore');
+      restoring.push({ theirs: restored, ours: back.ms, mostRss: back.mostRss, idleRss: back.idleRss });
+      for (const name of ['plain', 'restored', 'fetched.db'])
+        await rm(join(folder, name), { recursive: true, force: true });
+      say(
+        `  save ${seconds(saved)}, zstd ${seconds(zipped)}, backup ${seconds(taken.ms)} (${seconds(taken.cpuMs)} of a processor); restore ${seconds(restored)}, ours ${seconds(back.ms)}, of which fetching ${seconds(back.result.fetchedMs)}`,
+      );
+    }
+    say('a rehearsal');
+    const rehearsed = await run('rehearsal');
+    say('the change log on a busy etcd');
+    const busy = await measureBusy(etcd, endpoint, () => work('ship'));
+    const took = median(taking);
+    const back = median(restoring);
+    const figures: Figure[] = [
+      { name: 'etcdctl snapshot save, then zstd', value: took.theirs / 1000, unit: 's' },
+      { name: 'backup in two regions, read back', value: took.ours / 1000, unit: 's' },
+      {
+        name: 'backup over snapshot save and zstd, time',
+        value: took.ours / took.theirs,
+        unit: '',
+        reach: { atMost: 1.3 },
+      },
+      {
+        name: 'most memory of the process that takes it',
+        value: most(taking),
+        unit: 'MiB',
+        reach: { atMost: 150 },
+      },
+      { name: '  of which before it begins', value: took.idleRss / 2 ** 20, unit: 'MiB' },
+      { name: 'rehearsal of its restore, besides', value: rehearsed.ms / 1000, unit: 's' },
+      { name: 'etcdutl snapshot restore', value: back.theirs / 1000, unit: 's' },
+      { name: 'restore from object storage', value: back.ours / 1000, unit: 's' },
+      {
+        name: 'restore over etcdutl snapshot restore, time',
+        value: back.ours / back.theirs,
+        unit: '',
+        reach: { atMost: 1.2 },
+      },
+      {
+        name: 'most memory of the process that restores',
+        value: most(restoring),
+        unit: 'MiB',
+        reach: { atMost: 150 },
+      },
+      { name: 'how far zstd compresses it', value: ratio, unit: '' },
+      ...busy,
+    ];
+    return figures;
+  } finally {
+    etcd.close();
+    for (const child of children) await stop(child);
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+interface Turn {
+  readonly theirs: number;
+  readonly ours: number;
+  readonly mostRss: number;
+  readonly idleRss: number;
+}
+
+/** By the ratio. */
+function median(turns: readonly Turn[]): Turn {
+  const sorted = [...turns].sort((a, b) => a.ours / a.theirs - b.ours / b.theirs);
+  const middle = sorted[Math.floor(sorted.length / 2)];
+  if (!middle) throw new Error('nothing was measured');
+  return middle;
+}
+
+function most(turns: readonly Turn[]): number {
+  return Math.max(...turns.map(({ mostRss }) => mostRss)) / 2 ** 20;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+async function startEtcd(
+  program: string,
+  folder: string,
+  children: ChildProcess[],
+  etcd: EtcdClient,
+): Promise<string> {
+  const [client, peer] = (await freePorts(2)).map((port) => `http://127.0.0.1:${port}`);
+  if (!client || !peer) throw new Error('two ports were asked for');
+  children.push(
+    spawn(
+      program,
+      [
+        ...['--name', 'm0', '--data-dir', join(folder, 'etcd'), '--quota-backend-bytes', String(8 * 2 ** 30)],
+        ...['--listen-client-urls', client, '--advertise-client-urls', client, '--log-level', 'error'],
+        ...[
+          '--listen-peer-urls',
+          peer,
+          '--initial-advertise-peer-urls',
+          peer,
+          '--initial-cluster',
+          `m0=${peer}`,
+        ],
+      ],
+      { stdio: 'inherit' },
+    ),
+  );
+  for (const deadline = clock.now() + 30_000; ; ) {
+    if ((await etcd.health(client, 'linearizable')).healthy) return client;
+    if (clock.now() > deadline) throw new Error('etcd did not start');
+    await sleep(clock, 100);
+  }
+}
+
+/** An object as Kubernetes stores one: the same words everywhere, and of each some that nobody else has. */
+function podLike(random: Random, index: number): string {
+  const containers = Array.from({ length: 5 }, (_, each) => ({
+    name: `container-${each}`,
+    image: `registry.example.com/team-${index % 20}/service-${index % 300}@sha256:${random.hex(32)}`,
+    resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '256Mi' } },
+    env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } }],
+    volumeMounts: [
+      { name: `token-${random.hex(3)}`, readOnly: true, mountPath: '/var/run/secrets/kubernetes.io' },
+    ],
+    terminationMessagePath: '/dev/termination-log',
+    imagePullPolicy: 'IfNotPresent',
+    containerID: `containerd://${random.hex(32)}`,
+  }));
+  const text = JSON.stringify({
+    kind: 'Pod',
+    apiVersion: 'v1',
+    metadata: { uid: random.hex(16), managed: random.hex(600) },
+    spec: { containers },
+  });
+  return text.repeat(Math.ceil(VALUE_BYTES / text.length)).slice(0, VALUE_BYTES - 400) + random.hex(200);
+}
+
+function put(name: string, value: string): Change {
+  const bytes = { key: Buffer.from(name), value: Buffer.from(value) };
+  return { type: 'put', ...bytes, version: 0, createRevision: 0, modRevision: 0, lease: null };
+}
+
+async function fill(etcd: EtcdClient, endpoint: string, random: Random): Promise<void> {
+  const total = (MIB * 2 ** 20) / VALUE_BYTES;
+  for (let at = 0; at < total; at += CHANGES_AT_ONCE) {
+    const changes = Array.from({ length: CHANGES_AT_ONCE }, (_, index) =>
+      put(`/registry/pods/namespace-${(at + index) % 50}/pod-${at + index}`, podLike(random, at + index)),
+    );
+    await etcd.apply([endpoint], [{ revision: 0, changes }], { leaseSeconds: 60, timeoutMs: 60_000 });
+  }
+}
+
+/** Writers that wait for each write, in stretches with and without the change log, in turns. */
+async function measureBusy(
+  etcd: EtcdClient,
+  endpoint: string,
+  ship: () => Promise<ChildProcess>,
+): Promise<readonly Figure[]> {
+  const random = seededRandom(2);
+  const value = podLike(random, 0).slice(0, 1_024);
+  const stretch = async (): Promise<number> => {
+    const until = clock.now() + BUSY_MS;
+    let writes = 0;
+    const writer = async (index: number) => {
+      while (clock.now() < until) {
+        const changes = [put(`/registry/leases/${index}-${writes % 500}`, value)];
+        await etcd.apply([endpoint], [{ revision: 0, changes }], { leaseSeconds: 60 });
+        writes += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: WRITERS }, (_, index) => writer(index)));
+    return writes / (BUSY_MS / 1000);
+  };
+  const [without, withLog]: [number[], number[]] = [[], []];
+  const lags: number[] = [];
+  let cpu = 0;
+  await stretch();
+  for (let turn = 0; turn < BUSY_TURNS; turn += 1) {
+    without.push(await stretch());
+    const child = await ship();
+    await sleep(clock, 4_000);
+    withLog.push(await stretch());
+    child.stdin?.end();
+    const { result, cpuMs, ms } = JSON.parse(await firstLine(child));
+    lags.push(...result.lags);
+    cpu += cpuMs / ms / BUSY_TURNS;
+  }
+  lags.sort((a, b) => a - b);
+  const mean = (all: readonly number[]) => all.reduce((sum, each) => sum + each, 0) / all.length;
+  return [
+    { name: 'writes to a busy etcd, without the change log', value: mean(without), unit: '/s' },
+    { name: 'the same with it', value: mean(withLog), unit: '/s' },
+    {
+      name: 'what the change log costs',
+      value: (1 - mean(withLog) / mean(without)) * 100,
+      unit: '%',
+      reach: { atMost: 3 },
+    },
+    { name: 'processor that it takes meanwhile', value: cpu * 100, unit: '%' },
+    {
+      name: 'its lag, p99',
+      value: (lags[Math.floor(lags.length * 0.99)] ?? Number.NaN) / 1000,
+      unit: 's',
+      reach: { atMost: 2 },
+    },
+  ];
+}

@@ -1,0 +1,39 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/** A script of this folder in a process of its own, so that its memory is its own. */
+export function startScript(name: string, parameters: readonly string[]): ChildProcess {
+  return spawn(process.execPath, ['--import', 'tsx', here(name), ...parameters], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+}
+
+/** The first line that it says. */
+export async function firstLine(child: ChildProcess): Promise<string> {
+  if (!child.stdout) throw new Error('its output is not read');
+  for await (const line of createInterface({ input: child.stdout })) return line;
+  throw new Error('it ended without a word');
+}
+
+/** Runs a program, and gives how long it took, in ms. */
+export async function timed(program: string, parameters: readonly string[]): Promise<number> {
+  const began = performance.now();
+  const child = spawn(program, [...parameters], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let words = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    words = (words + chunk).slice(-2_000);
+  });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${program} ${parameters[0]} ended with ${code}: ${words}`);
+  return performance.now() - began;
+}
+
+export async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+}

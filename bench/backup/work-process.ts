@@ -1,0 +1,125 @@
+import { readCatalog } from '../../src/backup/catalog.ts';
+import { shipChangeLog } from '../../src/backup/change-log/ship.ts';
+import { localKey } from '../../src/backup/keys/local-key.ts';
+import { createOssStore } from '../../src/backup/objects/oss.ts';
+import { localPrograms } from '../../src/backup/programs.ts';
+import { rehearse } from '../../src/backup/rehearse.ts';
+import { fetchBest } from '../../src/backup/restore/choose.ts';
+import { restoreDataDirectory } from '../../src/backup/restore/etcdutl.ts';
+import { takeBackup } from '../../src/backup/take.ts';
+import { createEtcd } from '../../src/etcd/adapter.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
+import { exampleMind } from '../../test/backup/mind.ts';
+
+/** One piece of work of a backup, in a process of its own. Says what came of it in one line of JSON. */
+const [work = '', text = '{}'] = process.argv.slice(2);
+const settings = JSON.parse(text);
+const { endpoint, endpoints, folder, programs } = settings;
+const clock = systemClock();
+const random = systemRandom;
+const regions = { 'cn-hangzhou': 'backups-hangzhou', 'cn-beijing': 'backups-beijing' };
+const stores = Object.entries(regions).map(([region, bucket]) =>
+  createOssStore({
+    region,
+    bucket,
+    endpoint: endpoints[region],
+    sldEnable: true,
+    credentials: async () => settings.credentials,
+    clock,
+    random,
+  }),
+);
+const key = await localKey({ path: `${folder}/backup.key`, random, create: true });
+const etcd = createEtcd({ tls: null, clock });
+const cluster = 'bench';
+
+async function take() {
+  const taken = await takeBackup({
+    cluster,
+    etcd,
+    endpoints: [endpoint],
+    stores,
+    key,
+    mind: exampleMind,
+    versions: { wdrip: '0', kubernetes: 'v1.36.3' },
+    clock,
+    random,
+  });
+  if (taken.regions.length !== stores.length) throw new Error(JSON.stringify(taken.problems));
+  return taken.manifest;
+}
+
+async function restore() {
+  const file = `${folder}/fetched.db`;
+  const best = await fetchBest({ cluster, stores, key, clock, file });
+  if (best.kind === 'none') throw new Error(best.decision);
+  const fetchedMs = performance.now() - began;
+  await restoreDataDirectory({
+    programs: localPrograms(programs, clock),
+    snapshot: file,
+    dataDir: `${folder}/restored`,
+    name: 'm0',
+    peerUrl: 'http://127.0.0.1:1',
+    token: 'bench',
+    bump: 1_000_000_000,
+  });
+  return { fetchedMs };
+}
+
+async function rehearsal() {
+  const [backup] = (await readCatalog({ cluster, stores, clock })).backups;
+  if (!backup) throw new Error('there is no backup');
+  const { verification } = await rehearse({
+    backup,
+    stores,
+    key,
+    programs: localPrograms(programs, clock),
+    etcd,
+    folder: `${folder}/scratch`,
+    clock,
+  });
+  if (verification.failed !== null) throw new Error(verification.failed);
+  return verification;
+}
+
+/** Until its input ends. */
+async function ship() {
+  const lags: number[] = [];
+  const stop = new AbortController();
+  const status = await etcd.status(endpoint);
+  const log = shipChangeLog({
+    cluster,
+    history: `${status.clusterId}-${random.hex(4)}`,
+    etcd,
+    endpoints: [endpoint],
+    stores,
+    key,
+    after: status.revision,
+    clock,
+    random,
+    signal: stop.signal,
+    onShipped: ({ lagMs }) => lags.push(lagMs),
+  });
+  process.stdin.on('end', () => stop.abort()).resume();
+  const end = await log.ended;
+  if (end.kind !== 'stopped') throw new Error(JSON.stringify(end));
+  return { lags };
+}
+
+const idleRss = process.memoryUsage.rss();
+const began = performance.now();
+const works: Readonly<Record<string, () => Promise<object>>> = {
+  take,
+  restore,
+  rehearsal,
+  ship,
+};
+const result = await works[work]?.();
+const ms = performance.now() - began;
+const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+etcd.close();
+process.stdout.write(
+  `${JSON.stringify({ ms, idleRss, mostRss: maxRSS * 1024, cpuMs: (userCPUTime + systemCPUTime) / 1000, result })}\n`,
+  () => process.exit(0),
+);
