@@ -25,7 +25,7 @@ import type { BackupSource, RecoveryWorld } from '../effects/recovery/world.ts';
 import type { Endpoint, Etcd } from '../etcd/port.ts';
 import { Failure } from '../failure.ts';
 import type { Log } from '../log.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { BackupConfig } from './backup-config.ts';
 import { createChangeLogShipping } from './change-log-shipping.ts';
@@ -58,6 +58,10 @@ export interface CheckedBackup {
   /** What is wrong with others, in words. */
   readonly problems: readonly string[];
 }
+
+/** How long a backup waits for the members' addresses, in ms, and how often it looks: the cloud is asked at the start, and answers in seconds. */
+const knownMs = 15_000;
+const lookMs = 500;
 
 /** Everything that the supervisor does with backups, over the configured regions. */
 export interface BackupService extends BackupWorld {
@@ -106,6 +110,12 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
       )?.manifest.etcd.revision ?? null,
   });
 
+  /** A supervisor that has just begun does not know yet where the members are: that is no failure. */
+  async function membersKnown(signal: AbortSignal): Promise<void> {
+    for (let waited = 0; parts.endpoints().length === 0 && waited < knownMs; waited += lookMs)
+      await sleep(clock, lookMs, signal);
+  }
+
   async function find(id: string | null, signal: AbortSignal): Promise<CataloguedBackup> {
     const { backups } = await readCatalog({ cluster, stores, clock, signal });
     const found = id === null ? backups[0] : backups.find(({ manifest }) => manifest.id === id);
@@ -149,6 +159,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
     log,
     nextRun,
     async take(reason, signal): Promise<BackupFacts> {
+      await membersKnown(signal);
       const history = parts.history();
       const taken = await takeBackup({
         cluster,

@@ -79,7 +79,7 @@ export function controlPlaneWorlds(parts: ControlPlaneWorldsParts): ControlPlane
       backup === null ? Promise.resolve({ best: null, passedOver: [] }) : backup.bestBackup(signal),
     recover: (id, source, context) => recover(parts.runtime(), id, { cluster, source }, context),
     verify: (signal) => differences(quorum, signal, clock),
-    underRepair: () => parts.supervisor().mastersUnderRepair(),
+    workedOn: () => parts.supervisor().mastersWorkedOn(),
     async tell(trouble, because) {
       log.error(troubles[trouble] ?? trouble, { because });
     },

@@ -37,6 +37,7 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
   const { context } = actor;
   const seen = known.seen(actor);
   const storm = known.storm(actor);
+  const ours = tagged(context.instanceId, known);
   const others = [...holders(known)].filter((other) => other.context.slot !== request.slot);
   const pool = known.pools.get(request.pool);
   return {
@@ -48,9 +49,15 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
     suspectMs: policyValue(context.policy, 'suspectMs'),
     ready: seen?.ready === true && seen.heartbeatAt >= context.actedAt,
     cloud: known.cloudUnseen === null ? { state: 'seen' } : { state: 'unseen', why: known.cloudUnseen },
-    tagged: tagged(context.instanceId, known),
+    tagged: ours,
     storm,
-    confirmed: storm.state !== 'confirming' ? 'no' : isPlain(request, seen) ? 'yes' : known.confirmed(actor),
+    // Not even a question goes to an instance that is not ours.
+    confirmed:
+      storm.state !== 'confirming' || ours === 'no'
+        ? 'no'
+        : isPlain(request, seen)
+          ? 'yes'
+          : known.confirmed(actor),
     holdsPermit: context.permit !== null,
     poolPermits: others.filter((other) => other.context.pool === request.pool).length,
     poolLimit: pool === undefined ? 1 : maxUnavailable(pool),

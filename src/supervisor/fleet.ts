@@ -62,6 +62,11 @@ function isUrgent(actor: NodeActor): boolean {
   return isBusy(actor) && !patient.includes(actor.state);
 }
 
+/** An effect that changes the instance runs now: it ends by itself, or by its deadline, whatever can be seen meanwhile. */
+export function isAtWork(actor: NodeActor | undefined): boolean {
+  return actor !== undefined && /^(repairing\.\w+\.acting|retiring\.removing)$/.test(actor.state);
+}
+
 /**
  * All node actors by slot, as of their newest durable records, and what is asked of all of them together. That is kept up to date record by
  * record: a fleet of ten thousand is never counted through for the one node that has changed.

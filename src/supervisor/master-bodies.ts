@@ -29,7 +29,7 @@ export async function listMasters(
 /** What happens around a master's new body: etcd's membership, and the balancer in front of the API servers. */
 export function masterBodies(parts: {
   readonly cluster: string;
-  readonly cloud: Pick<Cloud, 'listInstances'>;
+  readonly cloud: Pick<Cloud, 'listInstances' | 'findInstance'>;
   readonly etcd: Etcd;
   readonly loadBalancers: LoadBalancers;
   readonly loadBalancerId: string;
@@ -40,7 +40,9 @@ export function masterBodies(parts: {
   const world = { etcd, log, masters: () => listMasters(cloud, cluster) };
   return {
     async leave(instanceId, context) {
-      await parts.backupFirst(`the master ${instanceId} gets a new body`, context);
+      // What is gone already has nothing more to lose.
+      const body = await persist(context.clock, context.signal, () => cloud.findInstance(instanceId));
+      if (body !== null) await parts.backupFirst(`the master ${instanceId} gets a new body`, context);
       await takeOut(world, { instanceId }, context);
       await persist(context.clock, context.signal, () =>
         loadBalancers.removeBackends(loadBalancerId, [instanceId], context),

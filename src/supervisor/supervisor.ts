@@ -15,7 +15,7 @@ import { configureBackups } from './configure-backups.ts';
 import { ControlPlane } from './control-plane.ts';
 import { type AdmissionDesk, createDesk } from './desk.ts';
 import { factsFor, type Knowledge } from './facts.ts';
-import { actorIds, Fleet, type NodeActor } from './fleet.ts';
+import { actorIds, Fleet, isAtWork, type NodeActor } from './fleet.ts';
 import { NodeIndex, nothingSeenOfCloud, type Observation, observe } from './observation.ts';
 import { tellNode } from './reconcile.ts';
 import { createSecondSignal, type SecondSignal } from './second-signal.ts';
@@ -169,6 +169,13 @@ export class Supervisor {
   mastersUnderRepair(): readonly string[] {
     const slots = new Set([...this.fleet.permits().keys(), ...this.desk.grantedSlots()]);
     return [...slots].filter((slot) => this.fleet.get(slot)?.context.role === 'controlPlane');
+  }
+
+  /** Those of them at whose instance a rung is at work now. One that holds a permit and only waits changes nothing. */
+  mastersWorkedOn(): readonly string[] {
+    return this.mastersUnderRepair().filter(
+      (slot) => this.desk.grantedSlots().has(slot) || isAtWork(this.fleet.get(slot)),
+    );
   }
 
   async stop(): Promise<void> {
