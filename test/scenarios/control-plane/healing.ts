@@ -28,6 +28,8 @@ export interface MasterScenario {
 const lastMomentsMs = 3_000;
 /** How long a fault that a person undoes by hand lasts: within the confirmation, which takes six checks of 3 s and more. */
 const byHandMs = 9_000;
+/** A backup of a cluster as small as this. */
+const mostBackupBytes = 64 * 1024 * 1024;
 
 async function some(stage: MastersStage, index: number): Promise<SandboxInstance> {
   const all = await stage.masters();
@@ -154,6 +156,91 @@ export const masterScenarios: readonly MasterScenario[] = [
     },
   },
   {
+    name: 'newest-backups-gone-truncated-empty',
+    fault:
+      'of the newest three backups one has no manifest, one is cut off and one is empty, in each region; all masters are deleted',
+    outage: 'restore',
+    loses: 'lastMoments',
+    limitMs: 480_000,
+    async run(stage, checks) {
+      const good = await stage.backUp();
+      const [empty, cut, unlisted] = [await stage.backUp(), await stage.backUp(), await stage.backUp()];
+      const names = namesOf(stage.sandbox.state.cluster);
+      for (const store of stage.stores) {
+        await store.put(names.stream(empty.id, 'snapshot'), new Uint8Array());
+        const key = names.stream(cut.id, 'snapshot');
+        const whole = await store.get(key, mostBackupBytes);
+        await store.put(key, whole.subarray(0, whole.length / 2));
+        await store.delete(names.manifest(unlisted.id));
+      }
+      const from = stage.clock.now();
+      await deleteAll(stage, await stage.masters());
+      return async () => {
+        checks.equal('a backup was restored', sourceOf(stage, from), 'backup');
+        const because = String(choiceSince(stage, from)?.because);
+        checks.that('the newest that is whole was taken', because.includes(`backup is ${good.id}`), because);
+      };
+    },
+  },
+  {
+    name: 'region-gone',
+    fault: 'a region of the backups answers nothing any more, and all three masters are deleted',
+    outage: 'restore',
+    loses: 'lastMoments',
+    limitMs: 600_000,
+    async run(stage, checks) {
+      await stage.backUp();
+      const [region = ''] = stage.sandbox.state.backups.map((each) => each.region).slice(1);
+      const fault = await stage.sandbox.admin.addFault({
+        action: 'oss:*',
+        region,
+        answer: { kind: 'reset' },
+      });
+      const from = stage.clock.now();
+      await deleteAll(stage, await stage.masters());
+      return async () => {
+        checks.equal('the backup was restored', sourceOf(stage, from), 'backup');
+        await stage.sandbox.admin.removeFault(fault.id);
+      };
+    },
+  },
+  {
+    name: 'no-backup-left',
+    fault: 'every backup is damaged, and all three masters are deleted; then a person brings one back',
+    outage: 'byHand',
+    loses: 'lastMoments',
+    limitMs: 600_000,
+    async run(stage, checks) {
+      const newest = await stage.backUp();
+      const { backups } = await stage.backups();
+      const flip = async () => {
+        for (const { id } of backups)
+          for (const { bucket } of stage.sandbox.state.backups)
+            await stage.sandbox.admin.damageObject({
+              bucket,
+              key: namesOf(stage.sandbox.state.cluster).stream(id, 'snapshot'),
+              at: 100,
+            });
+      };
+      await flip();
+      const from = stage.clock.now();
+      await deleteAll(stage, await stage.masters());
+      const said = await until(stage, 'it to stop and ask', 300_000, () => {
+        const choice = choiceSince(stage, from);
+        return choice?.choice === 'none' ? choice : null;
+      });
+      checks.that('it says what a person must decide', /Decide/.test(String(said.because)), said.because);
+      const restores = stage.changes(from).filter(({ actor }) => actor.startsWith('recovery/'));
+      checks.equal('recoveries', restores.length, 0);
+      // The bits are flipped back: as if a copy had been brought.
+      await flip();
+      return async () => {
+        const because = String(choiceSince(stage, from)?.because);
+        checks.that('then it is restored', because.includes(newest.id), because);
+      };
+    },
+  },
+  {
     name: 'masters-3-5-3-1-3',
     fault: 'none: the number of masters is set to 5, 3, 1 and 3',
     outage: 'election',
@@ -168,11 +255,16 @@ export const masterScenarios: readonly MasterScenario[] = [
   ...(['master-instance-deleted', 'two-lost', 'all-lost'] as const).map(killedThroughout),
 ];
 
-function sourceOf(stage: MastersStage, since: number): string {
-  const said = stage.supervisor
+/** What was said last of where the data can come from. */
+function choiceSince(stage: MastersStage, since: number) {
+  return stage.supervisor
     .lines(since)
     .filter(({ message }) => message === 'what a lost quorum can be brought back from')
     .at(-1);
+}
+
+function sourceOf(stage: MastersStage, since: number): string {
+  const said = choiceSince(stage, since);
   const because = String(said?.because);
   return said?.choice !== 'source'
     ? String(said?.choice)

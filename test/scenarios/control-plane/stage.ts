@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
+import { createOssStore } from '../../../src/backup/objects/oss.ts';
+import type { ObjectStore } from '../../../src/backup/objects/port.ts';
 import { etcdClientUrl } from '../../../src/bootstrap/etcd-unit.ts';
 import { askBackups, type BackupsAnswer } from '../../../src/cli/backup.ts';
 import { askSupervisor } from '../../../src/cli/client.ts';
 import { askQuorum, type QuorumAnswer } from '../../../src/cli/quorum.ts';
 import { cloudTags } from '../../../src/cloud/port.ts';
+import { seededRandom } from '../../../src/runtime/random.ts';
 import type { SandboxInstance } from '../../../src/sandbox/admin-client.ts';
 import { quickPolicy, quickSupervisor } from '../settings.ts';
 import { type StateChange, stateChanges } from '../story.ts';
@@ -20,6 +23,8 @@ import { quickMasterPolicy, quickQuorumPolicy, quickSchedule } from './settings.
 /** Three masters and two workers, somebody who writes, backups in two regions, and a supervisor that looks after all of it. */
 export interface MastersStage extends Bench {
   readonly supervisor: SupervisorProcess;
+  /** Where the backups are, one a region. */
+  readonly stores: readonly ObjectStore[];
   /** Changes of state in the supervisor's log since then. */
   changes(since: number): readonly StateChange[];
   masters(): Promise<readonly SandboxInstance[]>;
@@ -90,6 +95,15 @@ export async function openMastersStage(options: Parameters<typeof openBench>[0])
   const stage: MastersStage = {
     ...bench,
     supervisor,
+    stores: sandbox.state.backups.map((settings) =>
+      createOssStore({
+        ...settings,
+        sldEnable: true,
+        credentials: async () => sandbox.state,
+        clock,
+        random: seededRandom(1),
+      }),
+    ),
     changes: (since) => stateChanges(supervisor.lines(since)),
     masters: () => mastersOf(bench),
     quorum: () => askQuorum({ config }),
