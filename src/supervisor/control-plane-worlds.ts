@@ -16,7 +16,7 @@ import type { BackupService } from './backup-service.ts';
 import { controlPlanePool } from './control-plane.ts';
 import { actorIds } from './fleet.ts';
 import { listMasters, masterBodies } from './master-bodies.ts';
-import { recover } from './recoveries.ts';
+import { recover, restoresBeside } from './recoveries.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** A repair that removes data waits so long for a backup, in ms: one of a small cluster takes seconds, and the quorum has the data. */
@@ -92,6 +92,7 @@ export function controlPlaneWorlds(parts: ControlPlaneWorldsParts): ControlPlane
     host,
     log,
     masters,
+    restoresBefore: (actor) => restoresBeside(parts.runtime(), actor),
     get slots() {
       return controller().slots();
     },

@@ -47,6 +47,13 @@ function recoveries(
   });
 }
 
+/** Restores from a backup that there were beside this recovery's actor. */
+export function restoresBeside(runtime: Runtime, actor: string): number {
+  return recoveries(runtime).filter(
+    ({ id, context }) => actorIds.recovery(id) !== actor && context.source.kind === 'backup',
+  ).length;
+}
+
 /** Starts the recovery unless it is there, ends any other, and waits for its end. */
 export async function recover(
   runtime: Runtime,

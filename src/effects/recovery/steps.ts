@@ -99,7 +99,9 @@ export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
     else {
       const snapshot = await world.shareSnapshot(source, context);
       try {
-        await world.host.restoreSnapshot(id, { object: snapshot.object, bumpRevision }, context);
+        // Restored twice from one backup, the second must not give out the first one's revisions again.
+        const bump = bumpRevision * (1 + world.restoresBefore(context.actor));
+        await world.host.restoreSnapshot(id, { object: snapshot.object, bumpRevision: bump }, context);
       } finally {
         await snapshot.withdraw().catch((caught: unknown) =>
           world.log.warn('the snapshot that was shared for a restore could not be taken away', {
