@@ -148,6 +148,7 @@ export const nodeMachine = createMachine({
     },
     "blind": {
       "description": "The Kubernetes API cannot be seen: nothing is known, so nothing begins or escalates.",
+      "entry": "returnPermitOfMaster",
       "on": {
         "SIGHT_RETURNED": {
           "target": "suspect",

@@ -51,10 +51,17 @@ export const quorumMachine = createMachine({
     "degraded": {
       "description": "The quorum holds, and not every member is as it should be.",
       "initial": "waiting",
-      "always": {
-        "guard": "isWhole",
-        "target": "healthy"
-      },
+      "always": [
+        {
+          "guard": "isLost",
+          "target": "lost",
+          "description": "Whichever step heard of it."
+        },
+        {
+          "guard": "isWhole",
+          "target": "healthy"
+        }
+      ],
       "states": {
         "waiting": {
           "description": "It may come back by itself, or with its node, which its own ladder repairs.",
@@ -657,21 +664,21 @@ export const quorumMachine = createMachine({
           "description": "The API is writable. The other masters join again, one at a time, as learners.",
           "initial": "waiting",
           "entry": "returnPermit",
-          "always": {
-            "guard": "isWhole",
-            "target": "verifying"
-          },
+          "always": [
+            {
+              "guard": "isLost",
+              "target": "#quorum.lost",
+              "description": "Lost again, whichever step heard of it."
+            },
+            {
+              "guard": "isWhole",
+              "target": "verifying"
+            }
+          ],
           "on": {
-            "MEMBERS_OBSERVED": [
-              {
-                "guard": "seesLoss",
-                "target": "confirming",
-                "actions": "noteMembers"
-              },
-              {
-                "actions": "noteMembers"
-              }
-            ]
+            "MEMBERS_OBSERVED": {
+              "actions": "noteMembers"
+            }
           },
           "states": {
             "waiting": {
