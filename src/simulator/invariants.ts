@@ -58,6 +58,8 @@ export interface Ending {
   readonly healthy: readonly string[];
   /** The slot tag of every instance with the cluster's tag. */
   readonly instances: readonly string[];
+  /** Node objects whose instance is gone. */
+  readonly orphans: readonly string[];
 }
 
 /** An invariant: by its number in the design, or that of a case of the safety list (safety.ts). */
@@ -71,6 +73,7 @@ export type InvariantId =
   | 7
   | 8
   | 'locked'
+  | 'ladder'
   | 'suspicion'
   | 'settling'
   | `safety ${1 | 3 | 5 | 7 | 9 | 13 | 14 | 23 | 24 | 25 | 26 | 27 | 29 | 32 | 34 | 43 | 44 | 45}`;
@@ -93,6 +96,7 @@ export const invariantNames: Readonly<Record<Violation['invariant'], string>> = 
   6: 'cordons of wdrip are lifted, and those of people stay',
   7: 'what comes back holds what was promised, and the newest verified backup stays',
   8: 'every node is Ready again when the faults are over',
+  ladder: 'no dearer rung before a cheaper one that could help',
   locked: 'nothing begins on an instance that the cloud has locked',
   suspicion: 'nothing begins at the first NotReady',
   settling: 'Ready must hold before a node is healthy again',
@@ -145,7 +149,11 @@ export function withinBudgets(moment: Moment): readonly Violation[] {
       });
   }
   const masters = holders.filter(({ role }) => role === 'controlPlane');
-  if (masters.length + (moment.quorumPermit === null ? 0 : 1) > 1)
+  // A restore waits for no ladder that only waits: that one is blind, and what it waits for may be the restore.
+  const isRestore = moment.quorumPermit === 'restore';
+  const beside = isRestore ? masters.filter(({ state }) => state.endsWith('.acting')) : masters;
+  const withQuorum = moment.quorumPermit !== null && beside.length > 0;
+  if (masters.length > 1 || withQuorum)
     violations.push({
       invariant: 2,
       what: `${names(masters)}${moment.quorumPermit === null ? '' : ' and the quorum'} hold permits at once`,
@@ -205,6 +213,17 @@ export function nothingLeaked({ slots, instances }: Ending): readonly Violation[
     const what = `slot ${slot}${wanted.has(slot) ? '' : ', which nobody wants,'} has ${count} instances`;
     return [{ invariant: 5, what, concerns: [slot] }];
   });
+}
+
+/** 5. Nothing is left of an instance that is gone. */
+export function nothingOrphaned({ orphans }: Ending): readonly Violation[] {
+  return orphans.map(
+    (node): Violation => ({
+      invariant: 5,
+      what: `the Node object ${node} is of an instance that is gone`,
+      concerns: [node],
+    }),
+  );
 }
 
 /** 6. A cordon that wdrip set is gone when the node is healthy; one that it did not set stays. */

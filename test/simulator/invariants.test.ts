@@ -9,6 +9,7 @@ import {
   type Moment,
   type NodeMoment,
   nothingLeaked,
+  nothingOrphaned,
   onlyOnTheFailed,
   onlyOurs,
   quorumStands,
@@ -34,7 +35,12 @@ const moment = (nodes: readonly NodeMoment[], personCordons: Moment['personCordo
 const held = { permit: 'p', state: 'repairing.rebooting.acting' };
 const beginning: Beginning = { slot: 'w-0', rung: 'rebooting', readyForMs: null, blindForMs: null };
 const deed: Deed = { call: 'reboot', instance: 'i-1', ours: true, times: 1 };
-const ending: Ending = { slots: ['w-0', 'w-1'], healthy: ['w-0', 'w-1'], instances: ['w-0', 'w-1'] };
+const ending: Ending = {
+  slots: ['w-0', 'w-1'],
+  healthy: ['w-0', 'w-1'],
+  instances: ['w-0', 'w-1'],
+  orphans: [],
+};
 
 describe('each invariant holds on what is right, and a planted violation is caught', () => {
   test('1: the quorum', () => {
@@ -61,6 +67,12 @@ describe('each invariant holds on what is right, and a planted violation is caug
     expect(withinBudgets(moment([node('m-0', master), node('m-1', master)]))).toMatchObject([
       { invariant: 2 },
     ]);
+    const changing = { ...moment([node('m-0', master)]), quorumPermit: 'p' };
+    expect(withinBudgets(changing)).toMatchObject([{ invariant: 2 }]);
+    expect(withinBudgets({ ...moment([]), quorumPermit: 'p' })).toEqual([]);
+    const waiting = node('m-0', { ...master, state: 'repairing.rebooting.awaitingReady' });
+    expect(withinBudgets({ ...moment([waiting]), quorumPermit: 'restore' })).toEqual([]);
+    expect(withinBudgets({ ...changing, quorumPermit: 'restore' })).toMatchObject([{ invariant: 2 }]);
   });
 
   test('3: only on what failed, and never blind', () => {
@@ -81,6 +93,10 @@ describe('each invariant holds on what is right, and a planted violation is caug
     expect(nothingLeaked(ending)).toEqual([]);
     expect(nothingLeaked({ ...ending, instances: ['w-0', 'w-0', 'w-1'] })).toMatchObject([{ invariant: 5 }]);
     expect(nothingLeaked({ ...ending, instances: ['w-0'] })).toMatchObject([{ invariant: 5 }]);
+    expect(nothingOrphaned(ending)).toEqual([]);
+    expect(nothingOrphaned({ ...ending, orphans: ['n-0'] })).toMatchObject([
+      { invariant: 5, concerns: ['n-0'] },
+    ]);
   });
 
   test('6: cordons', () => {
