@@ -1,3 +1,4 @@
+import type { NodeContext } from '../../machines/node.ts';
 import type { SupervisorContext } from '../../machines/supervisor.ts';
 import { cloudTags } from '../cloud/port.ts';
 import { kubernetesNames } from '../kubernetes/port.ts';
@@ -8,6 +9,7 @@ import type { Violation } from './invariants.ts';
 import type { SupervisorLife } from './life-of-supervisor.ts';
 import {
   asksElsewhere,
+  cheapestFirst,
   createsOne,
   decidedInSight,
   deletesWithMeasure,
@@ -26,6 +28,7 @@ import {
   stormsHold,
   suspectsFirst,
   type WorkBegins,
+  worksWithPermit,
 } from './safety.ts';
 import type { CloudEffect } from './world/cloud.ts';
 import type { NodeAct } from './world/kubernetes.ts';
@@ -102,7 +105,9 @@ export class Auditor {
       this.#booted.delete(slot);
     const work = workOf(actor.state);
     if (work === null) return;
-    const begins = this.#begins(life, actor, work);
+    const begins = this.#begins(life, actor, work, before);
+    judge(2, worksWithPermit(begins));
+    judge('ladder', cheapestFirst(begins));
     judge('safety 26', pausesHold(begins));
     judge('locked', locksHold(begins));
     judge('safety 14', decidedInSight(begins));
@@ -200,7 +205,7 @@ export class Auditor {
       if (!this.#pausedSince.has(scope)) this.#pausedSince.set(scope, this.#parts.clock.now());
   }
 
-  #begins(life: SupervisorLife, actor: NodeActor, work: string): WorkBegins {
+  #begins(life: SupervisorLife, actor: NodeActor, work: string, before: ActorRecord | null): WorkBegins {
     const { clock, world } = this.#parts;
     const { slot, pool, instanceId, nodeName } = actor.context;
     const now = clock.now();
@@ -222,6 +227,8 @@ export class Auditor {
     return {
       slot,
       work,
+      holdsPermit: actor.context.permit !== null,
+      skipsKubelet: before !== null && skipsKubelet(nodeActor(before).context),
       pausedForMs: spans.length === 0 ? null : Math.max(...spans),
       lockedForMs: since(world.cloud.lockedSince.get(instanceId ?? '')),
       sightedForMs: life.told.sightedSince === null ? null : life.clock.now() - life.told.sightedSince,
@@ -287,6 +294,11 @@ export class Auditor {
     if (node === undefined || !life.told.view.nodes.has(node.name)) return null;
     return node.annotations[kubernetesNames.repair];
   }
+}
+
+/** As the actor knew it before the work began. */
+function skipsKubelet({ tried, agentSilent, instance }: NodeContext): boolean {
+  return tried === 0 && !agentSilent && instance === 'running';
 }
 
 /** The work that begins in this state; null in all others. */

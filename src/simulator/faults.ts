@@ -19,6 +19,7 @@ const instanceFaults = [
   'flaps',
   'pausedNode',
   'pausedByAnnotation',
+  'retaggedByPerson',
 ] as const;
 const faultsAround = [
   'apiUnreachable',

@@ -23,6 +23,10 @@ export interface WorkBegins {
   readonly slot: string;
   /** `restartingKubelet`, `rebooting`, `resetting`, `replacing` or `retiring`. */
   readonly work: string;
+  /** It has a permit in its record. */
+  readonly holdsPermit: boolean;
+  /** The kubelet was not restarted in this climb, although the instance runs and its agent has not been silent. */
+  readonly skipsKubelet: boolean;
   /** How long repairs of it have been paused, as the supervisor knows durably or was told; null: they are not. */
   readonly pausedForMs: number | null;
   /** How long the cloud has refused work on the instance; null: it doesn't. */
@@ -56,6 +60,20 @@ const shareOfWait = 0.98;
 
 function broken(invariant: Violation['invariant'], slot: string, what: string): readonly Violation[] {
   return [{ invariant, what, concerns: [slot] }];
+}
+
+/** 2. What takes a node away from its users begins only with a permit, by which it is counted. */
+export function worksWithPermit({ slot, work, holdsPermit }: WorkBegins): readonly Violation[] {
+  return holdsPermit || work === 'restartingKubelet'
+    ? []
+    : broken(2, slot, `${work} of ${slot} began without a permit`);
+}
+
+/** The least cost: no dearer rung begins before the kubelet's restart, where that could help. */
+export function cheapestFirst({ slot, work, skipsKubelet }: WorkBegins): readonly Violation[] {
+  return skipsKubelet && (work === 'rebooting' || work === 'resetting')
+    ? broken('ladder', slot, `${work} of ${slot} began, and its kubelet was not restarted before`)
+    : [];
 }
 
 /** Safety 26. A pause holds at the next step. */

@@ -30,6 +30,7 @@ const longestZoneAwayMs = 1_800_000;
 const longestLockMs = 3_600_000;
 const longestLieMs = 1_800_000;
 const longestPauseMs = 2_400_000;
+const longestRetagMs = 2_400_000;
 const longestRivalMs = 7_200_000;
 /**
  * A clock is set by at most this, in ms, forward or back; most are set by less than a tenth of it. It gains or loses at most this share.
@@ -75,6 +76,8 @@ export interface StrikerParts {
 export class Striker {
   readonly #parts: StrikerParts;
   readonly #quorum: QuorumStriker;
+  /** Instances that a person took the cluster's tag from. */
+  readonly #retagged = new Set<string>();
   /** Faults that wait for a moment of a repair. */
   #aims: readonly Aim[] = [];
 
@@ -186,6 +189,9 @@ export class Striker {
         break;
       case 'pausedByAnnotation':
         this.#annotate(nodeNameOf({ privateIp, id }), random);
+        break;
+      case 'retaggedByPerson':
+        this.#retag(id, random);
     }
   }
 
@@ -211,6 +217,18 @@ export class Striker {
     const forMs = shortestFlapMs + Math.ceil(random.next() * (longestFlapMs - shortestFlapMs));
     this.#lie(id, forMs);
     this.#parts.clock.after(2 * forMs, () => this.#flap(id, random, left - 1));
+  }
+
+  /** For a while the instance is said to be another cluster's: wdrip must leave it alone. */
+  #retag(id: string, random: Random): void {
+    const { cloud } = this.#parts.world;
+    cloud.tag(id, cloudTags.cluster, 'another');
+    this.#retagged.add(id);
+    this.#parts.clock.after(Math.ceil(random.next() * longestRetagMs), () => this.#tagBack(id));
+  }
+
+  #tagBack(id: string): void {
+    if (this.#retagged.delete(id)) this.#parts.world.cloud.tag(id, cloudTags.cluster, this.#parts.cluster);
   }
 
   #annotate(name: string, random: Random): void {
@@ -317,6 +335,7 @@ export class Striker {
     this.#apiReturns();
     world.cloud.noStock.clear();
     world.cloud.failedZones.clear();
+    for (const id of [...this.#retagged]) this.#tagBack(id);
     for (const id of world.cloud.machines.keys()) world.cloud.lock(id, null);
     for (const node of world.api.nodes.values()) {
       const { [kubernetesNames.paused]: paused, ...annotations } = node.annotations;
@@ -339,5 +358,6 @@ function takesAway(kind: InstanceFault): boolean {
     'flaps',
     'pausedNode',
     'pausedByAnnotation',
+    'retaggedByPerson',
   ].includes(kind);
 }

@@ -51,9 +51,9 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
     cloud: known.cloudUnseen === null ? { state: 'seen' } : { state: 'unseen', why: known.cloudUnseen },
     tagged: ours,
     storm,
-    // Not even a question goes to an instance that is not ours.
+    // Not even a question goes to an instance that is not ours, or not known to be.
     confirmed:
-      storm.state !== 'confirming' || ours === 'no'
+      storm.state !== 'confirming' || ours === 'no' || known.cloudUnseen !== null
         ? 'no'
         : isPlain(request, seen)
           ? 'yes'

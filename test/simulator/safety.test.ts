@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   asksElsewhere,
+  cheapestFirst,
   createsOne,
   decidedInSight,
   deletesWithMeasure,
@@ -18,11 +19,14 @@ import {
   stormsHold,
   suspectsFirst,
   type WorkBegins,
+  worksWithPermit,
 } from '../../src/simulator/safety.ts';
 
 const begins: WorkBegins = {
   slot: 'w-0',
   work: 'rebooting',
+  holdsPermit: true,
+  skipsKubelet: false,
   pausedForMs: null,
   lockedForMs: null,
   sightedForMs: 60_000,
@@ -35,6 +39,18 @@ const begins: WorkBegins = {
 };
 
 describe('each safety case that is an invariant holds on what is right, and a planted violation is caught', () => {
+  test('2: work without a permit', () => {
+    expect(worksWithPermit(begins)).toEqual([]);
+    expect(worksWithPermit({ ...begins, work: 'restartingKubelet', holdsPermit: false })).toEqual([]);
+    expect(worksWithPermit({ ...begins, holdsPermit: false })).toMatchObject([{ invariant: 2 }]);
+  });
+
+  test('the ladder: a dearer rung before the kubelet was restarted', () => {
+    expect(cheapestFirst(begins)).toEqual([]);
+    expect(cheapestFirst({ ...begins, work: 'restartingKubelet', skipsKubelet: true })).toEqual([]);
+    expect(cheapestFirst({ ...begins, skipsKubelet: true })).toMatchObject([{ invariant: 'ladder' }]);
+  });
+
   test('safety 1: deletions of one slot in an hour', () => {
     expect(deletesWithMeasure('w-0', 3)).toEqual([]);
     expect(deletesWithMeasure('w-0', 4)).toMatchObject([{ invariant: 'safety 1', concerns: ['w-0'] }]);

@@ -85,16 +85,20 @@ export async function ourInstance(
 
 /**
  * Makes a call that has no ClientToken, until the cloud has taken it or given no clear answer: then it may have taken effect, and only
- * looking can tell. Asked again only where the answer proves that nothing was done. Throws whatever else is refused.
+ * looking can tell. Asked again only where the answer proves that nothing was done, and the instance is still ours: a cloud that is busy
+ * may be so for minutes. Throws whatever else is refused.
  */
 export function make(
-  world: Pick<World, 'log'>,
+  world: Pick<World, 'log' | 'cluster' | 'cloud'>,
   what: { readonly call: string; readonly instance: string },
   clock: Clock,
   signal: AbortSignal,
   call: () => Promise<void>,
 ): Promise<'taken' | 'unclear'> {
+  let asked = false;
   return poll(clock, signal, async () => {
+    if (asked) await ourInstance(world, what.instance, { clock, signal });
+    asked = true;
     try {
       await call();
       return 'taken';

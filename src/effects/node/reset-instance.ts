@@ -36,9 +36,11 @@ export function resetInstance(world: World) {
       const { id, imageId } = instance;
       const userData = await persist(clock, signal, () => world.prepareUserData(input.pool));
       await persist(clock, signal, () => world.cloud.setUserData(id, userData, { signal }));
-      await persist(clock, signal, () =>
-        world.cloud.replaceSystemDisk(id, imageId, context.attempt, { signal }),
-      );
+      await persist(clock, signal, async () => {
+        // What can't be undone: looked at once more, whatever time the steps before have taken.
+        await ourInstance(world, id, context);
+        return world.cloud.replaceSystemDisk(id, imageId, context.attempt, { signal });
+      });
     }
     await running(world, instance.id, context);
     await masters?.join(await ourInstance(world, instance.id, context), context);

@@ -45,6 +45,8 @@ export function restartInstance(world: World) {
           : `wdrip reboots the instance ${instance.id}${input.force ? ' by force' : ''}: ${input.because}`,
       rung: 'rebooting',
     });
+    // The question for the boot may have taken a minute, and somebody may have taken the tag away meanwhile.
+    await ourInstance(world, instance.id, context);
     // An unclear answer is no error here: the look that follows decides what it did.
     await make(world, { call: how, instance: instance.id }, clock, signal, () =>
       how === 'start'

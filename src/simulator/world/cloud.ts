@@ -77,6 +77,8 @@ export class SimulatedCloud implements Cloud {
   readonly noStock = new Set<string>();
   /** Since when an instance is locked, in epoch ms. */
   readonly lockedSince = new Map<string, number>();
+  /** By instance: when a person last changed a tag of it, in epoch ms. */
+  readonly retaggedAt = new Map<string, number>();
   /** Zones in which nothing answers. The cloud says that all is well there. */
   readonly failedZones = new ObservedSet<string>((zone) => this.#options.onZone?.(zone));
   readonly #options: SimulatedCloudOptions;
@@ -309,6 +311,14 @@ export class SimulatedCloud implements Cloud {
     if (machine === undefined) return;
     machine.movedByOthersAt = this.#options.clock.now();
     machine.eventUntil = this.#options.clock.now() + eventMs;
+  }
+
+  /** A person changes a tag at the console. */
+  tag(id: string, key: string, value: string): void {
+    const machine = this.machines.get(id);
+    if (machine === undefined) return;
+    this.#show(machine, { tags: { ...machine.instance.tags, [key]: value } });
+    this.retaggedAt.set(id, this.#options.clock.now());
   }
 
   lock(id: string, reason: string | null): void {

@@ -167,7 +167,11 @@ export const mutants: readonly Mutant[] = [
     name: 'cordonNotLifted',
     breaks: 'the cordon stays when the node is Ready again',
     edits: [
-      { file: 'src/effects/node/marks.ts', old: 'await world.kubernetes.uncordon(input.nodeName);', new: '' },
+      {
+        file: 'src/effects/node/marks.ts',
+        old: 'await world.kubernetes.uncordon(input.nodeName, context.signal);',
+        new: '',
+      },
     ],
     seeds: 10,
   },
