@@ -326,6 +326,9 @@ const ladder = setup({
     ),
     returnPermit: assign({ permit: null }),
     // The quorum's own repair waits for masters under repair, and may be what brings sight back.
+    returnPermitUnseen: assign(({ context }) =>
+      context.blind && context.role === 'controlPlane' ? { permit: null } : {},
+    ),
     returnPermitOfMaster: assign(({ context }) => (context.role === 'controlPlane' ? { permit: null } : {})),
     noteMarks: assign({ marked: true }),
     noteRung: assign((_, params: { readonly tried: number }) => ({ tried: params.tried })),
@@ -382,6 +385,8 @@ const admitting = (
 ) =>
   ladder.createStateConfig({
     description,
+    // A master asks anew at every step: etcd may need the permit first by now.
+    entry: 'returnPermitOfMaster',
     invoke: {
       id: 'requestPermit',
       src: 'requestPermit',
@@ -453,6 +458,7 @@ const wantedAgain = { target: '#node.suspect', actions: 'forget' } as const;
 const askingToRetire = (next: 'draining' | 'removing', description: string) =>
   ladder.createStateConfig({
     description,
+    entry: 'returnPermitOfMaster',
     invoke: {
       id: 'requestPermit',
       src: 'requestPermit',
@@ -471,6 +477,7 @@ const awaitingReady = (wait: 'kubeletWait' | 'rebootWait' | 'resetWait' | 'repla
   ladder.createStateConfig({
     description:
       'The work on the instance is done: waits for the node to be Ready, and escalates if it is not in time.',
+    entry: 'returnPermitUnseen',
     always: { guard: 'isReady', target: '#node.recovering' },
     after: { [wait]: { target: '#node.repairing.choosing' } },
     on: {
@@ -493,6 +500,9 @@ const onceReady = [
   { guard: 'isReadyAfterClimb', target: '#node.recovering' },
   { guard: 'isReady', target: '#node.healthy' },
 ] as const;
+
+/** Work on the instance does not stop for it: a master keeps its permit until that has ended. */
+const workGoesOn = { SIGHT_LOST: { actions: 'loseSight' } } as const;
 
 const overdue = { target: '#node.repairing.choosing', actions: 'noteOverdue' } as const;
 const failed = { target: '#node.repairing.choosing', actions: 'noteFailure' } as const;
@@ -552,7 +562,7 @@ export const nodeMachine = ladder.createMachine({
       description:
         'What was tried on it does not matter any more. A permit that it holds is kept for its end.',
     },
-    SIGHT_LOST: { actions: 'loseSight' },
+    SIGHT_LOST: { actions: ['loseSight', 'returnPermitUnseen'] },
     SIGHT_RETURNED: { actions: 'regainSight' },
     REPAIRS_PAUSED: { actions: 'pause' },
     REPAIRS_RESUMED: { actions: 'resume' },
@@ -653,6 +663,7 @@ export const nodeMachine = ladder.createMachine({
                 onError: failed,
               },
               after: { actionDeadline: overdue },
+              on: workGoesOn,
             },
             awaitingReady: awaitingReady('kubeletWait'),
           },
@@ -676,6 +687,7 @@ export const nodeMachine = ladder.createMachine({
                 onError: failed,
               },
               after: { actionDeadline: overdue },
+              on: workGoesOn,
             },
             awaitingReady: awaitingReady('rebootWait'),
           },
@@ -700,6 +712,7 @@ export const nodeMachine = ladder.createMachine({
                 onError: failed,
               },
               after: { actionDeadline: overdue },
+              on: workGoesOn,
             },
             awaitingReady: awaitingReady('resetWait'),
           },
@@ -723,7 +736,10 @@ export const nodeMachine = ladder.createMachine({
                 onError: failed,
               },
               after: { actionDeadline: overdue },
-              on: { SLOT_FILLED: { description: 'That is our own new instance, seen before the answer.' } },
+              on: {
+                ...workGoesOn,
+                SLOT_FILLED: { description: 'That is our own new instance, seen before the answer.' },
+              },
             },
             awaitingReady: awaitingReady('replaceWait'),
           },
@@ -837,9 +853,11 @@ export const nodeMachine = ladder.createMachine({
             onError: { target: 'waiting', actions: 'noteFailure' },
           },
           after: { actionDeadline: { target: 'waiting' } },
+          on: workGoesOn,
         },
         waiting: {
           description: 'That could not be done: tries again soon.',
+          entry: 'returnPermitUnseen',
           after: { recoverRetry: { target: 'admitting' } },
         },
       },

@@ -43,7 +43,10 @@ export const nodeMachine = createMachine({
       "description": "What was tried on it does not matter any more. A permit that it holds is kept for its end."
     },
     "SIGHT_LOST": {
-      "actions": "loseSight"
+      "actions": [
+        "loseSight",
+        "returnPermitUnseen"
+      ]
     },
     "SIGHT_RETURNED": {
       "actions": "regainSight"
@@ -190,6 +193,7 @@ export const nodeMachine = createMachine({
         },
         "awaitingReady": {
           "description": "The work on the instance is done: waits for the node to be Ready, and escalates if it is not in time.",
+          "entry": "returnPermitUnseen",
           "always": {
             "guard": "isReady",
             "target": "#node.recovering"
@@ -269,6 +273,7 @@ export const nodeMachine = createMachine({
           "states": {
             "admitting": {
               "description": "Waits for the permit: sight, storms, budgets and the quorum decide (admission).",
+              "entry": "returnPermitOfMaster",
               "invoke": {
                 "id": "requestPermit",
                 "src": "requestPermit",
@@ -336,10 +341,16 @@ export const nodeMachine = createMachine({
                   "target": "#node.repairing.choosing",
                   "actions": "noteOverdue"
                 }
+              },
+              "on": {
+                "SIGHT_LOST": {
+                  "actions": "loseSight"
+                }
               }
             },
             "awaitingReady": {
               "description": "The work on the instance is done: waits for the node to be Ready, and escalates if it is not in time.",
+              "entry": "returnPermitUnseen",
               "always": {
                 "guard": "isReady",
                 "target": "#node.recovering"
@@ -371,6 +382,7 @@ export const nodeMachine = createMachine({
           "states": {
             "admitting": {
               "description": "Waits for the permit: sight, storms, budgets and the quorum decide (admission).",
+              "entry": "returnPermitOfMaster",
               "invoke": {
                 "id": "requestPermit",
                 "src": "requestPermit",
@@ -456,6 +468,7 @@ export const nodeMachine = createMachine({
             },
             "confirming": {
               "description": "Drained: asks once more, since the node may be Ready by now, or paused, or out of sight.",
+              "entry": "returnPermitOfMaster",
               "invoke": {
                 "id": "requestPermit",
                 "src": "requestPermit",
@@ -520,10 +533,16 @@ export const nodeMachine = createMachine({
                   "target": "#node.repairing.choosing",
                   "actions": "noteOverdue"
                 }
+              },
+              "on": {
+                "SIGHT_LOST": {
+                  "actions": "loseSight"
+                }
               }
             },
             "awaitingReady": {
               "description": "The work on the instance is done: waits for the node to be Ready, and escalates if it is not in time.",
+              "entry": "returnPermitUnseen",
               "always": {
                 "guard": "isReady",
                 "target": "#node.recovering"
@@ -555,6 +574,7 @@ export const nodeMachine = createMachine({
           "states": {
             "admitting": {
               "description": "Waits for the permit: sight, storms, budgets and the quorum decide (admission).",
+              "entry": "returnPermitOfMaster",
               "invoke": {
                 "id": "requestPermit",
                 "src": "requestPermit",
@@ -640,6 +660,7 @@ export const nodeMachine = createMachine({
             },
             "confirming": {
               "description": "Drained: asks once more, since the node may be Ready by now, or paused, or out of sight.",
+              "entry": "returnPermitOfMaster",
               "invoke": {
                 "id": "requestPermit",
                 "src": "requestPermit",
@@ -701,10 +722,16 @@ export const nodeMachine = createMachine({
                   "target": "#node.repairing.choosing",
                   "actions": "noteOverdue"
                 }
+              },
+              "on": {
+                "SIGHT_LOST": {
+                  "actions": "loseSight"
+                }
               }
             },
             "awaitingReady": {
               "description": "The work on the instance is done: waits for the node to be Ready, and escalates if it is not in time.",
+              "entry": "returnPermitUnseen",
               "always": {
                 "guard": "isReady",
                 "target": "#node.recovering"
@@ -736,6 +763,7 @@ export const nodeMachine = createMachine({
           "states": {
             "admitting": {
               "description": "Waits for the permit: sight, storms, budgets and the quorum decide (admission).",
+              "entry": "returnPermitOfMaster",
               "invoke": {
                 "id": "requestPermit",
                 "src": "requestPermit",
@@ -821,6 +849,7 @@ export const nodeMachine = createMachine({
             },
             "confirming": {
               "description": "Drained: asks once more, since the node may be Ready by now, or paused, or out of sight.",
+              "entry": "returnPermitOfMaster",
               "invoke": {
                 "id": "requestPermit",
                 "src": "requestPermit",
@@ -884,6 +913,9 @@ export const nodeMachine = createMachine({
                 }
               },
               "on": {
+                "SIGHT_LOST": {
+                  "actions": "loseSight"
+                },
                 "SLOT_FILLED": {
                   "description": "That is our own new instance, seen before the answer."
                 }
@@ -891,6 +923,7 @@ export const nodeMachine = createMachine({
             },
             "awaitingReady": {
               "description": "The work on the instance is done: waits for the node to be Ready, and escalates if it is not in time.",
+              "entry": "returnPermitUnseen",
               "always": {
                 "guard": "isReady",
                 "target": "#node.recovering"
@@ -1057,6 +1090,7 @@ export const nodeMachine = createMachine({
       "states": {
         "admitting": {
           "description": "Waits for the permit, as a repair does.",
+          "entry": "returnPermitOfMaster",
           "invoke": {
             "id": "requestPermit",
             "src": "requestPermit",
@@ -1106,6 +1140,7 @@ export const nodeMachine = createMachine({
         },
         "confirming": {
           "description": "Drained: asks once more, since repairs may be paused by now, or the cluster out of sight.",
+          "entry": "returnPermitOfMaster",
           "invoke": {
             "id": "requestPermit",
             "src": "requestPermit",
@@ -1145,10 +1180,16 @@ export const nodeMachine = createMachine({
             "actionDeadline": {
               "target": "waiting"
             }
+          },
+          "on": {
+            "SIGHT_LOST": {
+              "actions": "loseSight"
+            }
           }
         },
         "waiting": {
           "description": "That could not be done: tries again soon.",
+          "entry": "returnPermitUnseen",
           "after": {
             "recoverRetry": {
               "target": "admitting"

@@ -4,7 +4,7 @@ import { type NodeContext, nodeMachine } from '../../machines/node.ts';
 import type { NodeFacts } from '../../src/kubernetes/port.ts';
 import { type Random, seededRandom } from '../../src/runtime/random.ts';
 import type { ActorRecord, Json } from '../../src/runtime/record.ts';
-import { Fleet, nodeActor, scopesOf } from '../../src/supervisor/fleet.ts';
+import { Fleet, isAtWork, nodeActor, scopesOf } from '../../src/supervisor/fleet.ts';
 import { NodeIndex } from '../../src/supervisor/observation.ts';
 
 const steps = 400;
@@ -162,3 +162,35 @@ function facts(name: string, instanceId: string | null): NodeFacts {
     cordonedByWdrip: false,
   };
 }
+
+interface State {
+  readonly invoke: readonly { readonly src: unknown }[];
+  readonly states: Readonly<Record<string, State>>;
+}
+
+/** Paths of the node machine's states, and the effects that run in each. */
+function effectsByState(config: State, path: readonly string[]): readonly (readonly [string, string])[] {
+  return [
+    ...config.invoke.map(({ src }) => [path.join('.'), String(src)] as const),
+    ...Object.entries(config.states).flatMap(([key, inner]) => effectsByState(inner, [...path, key])),
+  ];
+}
+
+test('a node is worked on where an effect that changes its instance runs, and nowhere else: not while it asks, drains or waits', () => {
+  const changing = [
+    'restartKubelet',
+    'restartInstance',
+    'resetInstance',
+    'replaceInstance',
+    'retireInstance',
+  ];
+  const states = effectsByState(nodeMachine.root, []);
+  expect(states.filter(([, src]) => changing.includes(src))).toHaveLength(changing.length);
+  for (const [state, src] of states) {
+    const atWork = isAtWork({ record: randomRecord(seededRandom(1)), context: base, state });
+    expect({ state, atWork }).toEqual({ state, atWork: changing.includes(src) });
+  }
+  expect(isAtWork(undefined)).toBe(false);
+  for (const state of ['blind', 'held', 'repairing.resetting.awaitingReady'])
+    expect(isAtWork({ record: randomRecord(seededRandom(1)), context: base, state })).toBe(false);
+});

@@ -81,13 +81,13 @@ export function chooseSource(world: QuorumWorld) {
     const { clock, signal } = context;
     const { look } = await lookNow(world, context);
     if (look.held) return { at: clock.now(), choice: { kind: 'held' } };
-    const busy = world.underRepair();
+    const busy = world.workedOn();
     if (busy.length > 0)
       return {
         at: clock.now(),
         choice: {
           kind: 'unproven',
-          because: `${busy.join(', ')} is still under repair: its end is waited for`,
+          because: `${busy.join(', ')} is worked on by a rung of its ladder: its end is waited for`,
         },
       };
     const masters = await persist(clock, signal, () => world.masters(signal));

@@ -95,8 +95,8 @@ export interface QuorumWorld {
   ): Promise<{ readonly revision: number; readonly lost: string | null }>;
   /** What is still wrong after a restore, for people; null if nothing is. */
   verify(signal: AbortSignal): Promise<string | null>;
-  /** Masters whose own ladder is at work on the instance now. */
-  underRepair(): readonly string[];
+  /** Masters on whose instance a rung of their own ladder is at work now. */
+  workedOn(): readonly string[];
   /** Says it in an Event on the cluster, and in the log. */
   tell(trouble: string, because: string): Promise<void>;
 }
