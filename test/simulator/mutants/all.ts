@@ -1,5 +1,5 @@
 import { table } from '../../../src/cli/table.ts';
-import { mutants } from './mutants.ts';
+import { type Mutant, mutants } from './mutants.ts';
 import { judge, type Verdict } from './run.ts';
 
 /** `npm run simulate:mutants [NAME …]`: plants each mutant, and prints by what it was found. Status 1 if one survives. */
@@ -18,17 +18,25 @@ async function work(): Promise<void> {
   }
 }
 
+/** What the unharmed sources must hold: every history that a mutant is judged by. */
+function histories(): readonly Mutant[] {
+  const widest = new Map<string, Mutant>();
+  for (const { options = {}, seeds } of chosen) {
+    const key = JSON.stringify(options);
+    const most = Math.max(seeds, widest.get(key)?.seeds ?? 0);
+    widest.set(key, { name: 'none', breaks: 'nothing', edits: [], options, seeds: most });
+  }
+  return [...widest.values()];
+}
+
 // What breaks by itself proves nothing of a mutant.
-const unharmed = await judge({
-  name: 'none',
-  breaks: 'nothing',
-  edits: [],
-  seeds: Math.max(...chosen.map(({ seeds }) => seeds)),
-});
-if (unharmed.seed !== null)
-  throw new Error(
-    `without any mutant, seed ${unharmed.seed} breaks invariant ${unharmed.invariant}: ${unharmed.what}`,
-  );
+for (const unharmed of histories()) {
+  const { seed, invariant, what } = await judge(unharmed);
+  if (seed !== null)
+    throw new Error(
+      `without any mutant, seed ${seed} breaks invariant ${invariant} (${JSON.stringify(unharmed.options)}): ${what}`,
+    );
+}
 await Promise.all([work(), work()]);
 const rows = chosen.map((mutant) => {
   const verdict = verdicts.get(mutant.name);
