@@ -1,35 +1,19 @@
-import { namesOf } from '../../../src/backup/names.ts';
 import { sleep } from '../../../src/runtime/clock.ts';
 import type { SandboxInstance } from '../../../src/sandbox/admin-client.ts';
-import { type Checks, createChecks, type ScenarioResult } from '../scenario.ts';
+import { createChecks, type ScenarioResult } from '../scenario.ts';
 import type { StateChange } from '../story.ts';
 import { until } from '../until.ts';
+import { backupsDamaged } from './backups-damaged.ts';
+import { deleteAll, type MasterScenario, sourceOf } from './master-scenario.ts';
 import { mostGapMs, mostOwnRestoreMs, mostRestoreMs } from './settings.ts';
 import type { MastersStage } from './stage.ts';
-
-/** A scenario of the control plane, with a supervisor that heals it. */
-export interface MasterScenario {
-  readonly name: string;
-  readonly fault: string;
-  readonly smoke?: boolean;
-  /** Masters at its end. */
-  readonly masters?: number;
-  /** What a client may see: with a quorum an election at most, without one until the data is back. */
-  readonly outage: 'election' | 'restore' | 'byHand';
-  /** Writes that may be lost: none, or those of the last moments before the fault. */
-  readonly loses?: 'lastMoments';
-  /** The most that it may take from the fault to the end, in ms. */
-  readonly limitMs: number;
-  /** Breaks it. What it returns is checked at the end. */
-  run(stage: MastersStage, checks: Checks): Promise<(() => Promise<void>) | void>;
-}
 
 /** The change log is shipped every second; a slow machine takes a moment longer. In ms. */
 const lastMomentsMs = 3_000;
 /** How long a fault that a person undoes by hand lasts: within the confirmation, which takes six checks of 3 s and more. */
 const byHandMs = 9_000;
-/** A backup of a cluster as small as this. */
-const mostBackupBytes = 64 * 1024 * 1024;
+/** How long an informer that was open before may take to show what is there, in ms. */
+const informerMs = 60_000;
 
 async function some(stage: MastersStage, index: number): Promise<SandboxInstance> {
   const all = await stage.masters();
@@ -42,9 +26,6 @@ const shell = async (stage: MastersStage, id: string, script: string) => {
   const { exitCode, stderr } = await stage.sandbox.exec(id, ['sh', '-c', script]);
   if (exitCode !== 0) throw new Error(`‹${script}› on ${id} ended with ${exitCode}: ${stderr}`);
 };
-const deleteAll = (stage: MastersStage, victims: readonly SandboxInstance[]) =>
-  Promise.all(victims.map(({ id }) => stage.sandbox.cloud.deleteInstance(id)));
-
 export const masterScenarios: readonly MasterScenario[] = [
   {
     name: 'master-node-object-deleted',
@@ -130,116 +111,7 @@ export const masterScenarios: readonly MasterScenario[] = [
       return async () => checks.equal('the backup was restored', sourceOf(stage, from), 'backup');
     },
   },
-  {
-    name: 'newest-backup-damaged',
-    fault: 'a bit of the newest backup is flipped in each region, and all three masters are deleted',
-    outage: 'restore',
-    loses: 'lastMoments',
-    limitMs: 480_000,
-    async run(stage, checks) {
-      const older = await stage.backUp();
-      const newest = await stage.backUp();
-      const key = namesOf(stage.sandbox.state.cluster).stream(newest.id, 'snapshot');
-      for (const { bucket } of stage.sandbox.state.backups)
-        await stage.sandbox.admin.damageObject({ bucket, key, at: 1_000 });
-      const from = stage.clock.now();
-      await deleteAll(stage, await stage.masters());
-      return async () => {
-        checks.equal('a backup was restored', sourceOf(stage, from), 'backup');
-        const said = stage.supervisor
-          .lines(from)
-          .find(({ message }) => message === 'what a lost quorum can be brought back from');
-        const because = String(said?.because);
-        checks.that('it says which one was passed over', because.includes(newest.id), because);
-        checks.that('the next best was taken', because.includes(older.id), because);
-      };
-    },
-  },
-  {
-    name: 'newest-backups-gone-truncated-empty',
-    fault:
-      'of the newest three backups one has no manifest, one is cut off and one is empty, in each region; all masters are deleted',
-    outage: 'restore',
-    loses: 'lastMoments',
-    limitMs: 480_000,
-    async run(stage, checks) {
-      const good = await stage.backUp();
-      const [empty, cut, unlisted] = [await stage.backUp(), await stage.backUp(), await stage.backUp()];
-      const names = namesOf(stage.sandbox.state.cluster);
-      for (const store of stage.stores) {
-        await store.put(names.stream(empty.id, 'snapshot'), new Uint8Array());
-        const key = names.stream(cut.id, 'snapshot');
-        const whole = await store.get(key, mostBackupBytes);
-        await store.put(key, whole.subarray(0, whole.length / 2));
-        await store.delete(names.manifest(unlisted.id));
-      }
-      const from = stage.clock.now();
-      await deleteAll(stage, await stage.masters());
-      return async () => {
-        checks.equal('a backup was restored', sourceOf(stage, from), 'backup');
-        const because = String(choiceSince(stage, from)?.because);
-        checks.that('the newest that is whole was taken', because.includes(`backup is ${good.id}`), because);
-      };
-    },
-  },
-  {
-    name: 'region-gone',
-    fault: 'a region of the backups answers nothing any more, and all three masters are deleted',
-    outage: 'restore',
-    loses: 'lastMoments',
-    limitMs: 600_000,
-    async run(stage, checks) {
-      await stage.backUp();
-      const [region = ''] = stage.sandbox.state.backups.map((each) => each.region).slice(1);
-      const fault = await stage.sandbox.admin.addFault({
-        action: 'oss:*',
-        region,
-        answer: { kind: 'reset' },
-      });
-      const from = stage.clock.now();
-      await deleteAll(stage, await stage.masters());
-      return async () => {
-        checks.equal('the backup was restored', sourceOf(stage, from), 'backup');
-        await stage.sandbox.admin.removeFault(fault.id);
-      };
-    },
-  },
-  {
-    name: 'no-backup-left',
-    fault: 'every backup is damaged, and all three masters are deleted; then a person brings one back',
-    outage: 'byHand',
-    loses: 'lastMoments',
-    limitMs: 600_000,
-    async run(stage, checks) {
-      const newest = await stage.backUp();
-      const { backups } = await stage.backups();
-      const flip = async () => {
-        for (const { id } of backups)
-          for (const { bucket } of stage.sandbox.state.backups)
-            await stage.sandbox.admin.damageObject({
-              bucket,
-              key: namesOf(stage.sandbox.state.cluster).stream(id, 'snapshot'),
-              at: 100,
-            });
-      };
-      await flip();
-      const from = stage.clock.now();
-      await deleteAll(stage, await stage.masters());
-      const said = await until(stage, 'it to stop and ask', 300_000, () => {
-        const choice = choiceSince(stage, from);
-        return choice?.choice === 'none' ? choice : null;
-      });
-      checks.that('it says what a person must decide', /Decide/.test(String(said.because)), said.because);
-      const restores = stage.changes(from).filter(({ actor }) => actor.startsWith('recovery/'));
-      checks.equal('recoveries', restores.length, 0);
-      // The bits are flipped back: as if a copy had been brought.
-      await flip();
-      return async () => {
-        const because = String(choiceSince(stage, from)?.because);
-        checks.that('then it is restored', because.includes(newest.id), because);
-      };
-    },
-  },
+  ...backupsDamaged,
   {
     name: 'masters-3-5-3-1-3',
     fault: 'none: the number of masters is set to 5, 3, 1 and 3',
@@ -254,24 +126,6 @@ export const masterScenarios: readonly MasterScenario[] = [
   },
   ...(['master-instance-deleted', 'two-lost', 'all-lost'] as const).map(killedThroughout),
 ];
-
-/** What was said last of where the data can come from. */
-function choiceSince(stage: MastersStage, since: number) {
-  return stage.supervisor
-    .lines(since)
-    .filter(({ message }) => message === 'what a lost quorum can be brought back from')
-    .at(-1);
-}
-
-function sourceOf(stage: MastersStage, since: number): string {
-  const said = choiceSince(stage, since);
-  const because = String(said?.because);
-  return said?.choice !== 'source'
-    ? String(said?.choice)
-    : because.includes('backup is')
-      ? 'backup'
-      : 'member';
-}
 
 /**
  * The same fault; the supervisor is killed as soon as the quorum's, a recovery's or the victim's actor has entered a state, once a state.
@@ -389,6 +243,7 @@ export async function runMasterScenario(
         .some(({ message }) => message === 'the changes since the snapshot are back');
       checks.that('what is lost is reported', said);
     }
+    await stage.reader.untilConsistent(informerMs);
     const podsAfter = await stage.pods();
     const gone = [...podsBefore.keys()].filter((uid) => !podsAfter.has(uid));
     const restarted = [...podsAfter].filter(([uid, count]) => count > (podsBefore.get(uid) ?? 0));

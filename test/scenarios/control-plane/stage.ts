@@ -18,11 +18,13 @@ import { type SupervisorProcess, superviseProcess } from '../supervisor-process.
 import { until } from '../until.ts';
 import { deployWorkload } from '../workload.ts';
 import { type Bench, backends, mastersOf, openBench } from './pieces.ts';
+import { openReader, type Reader } from './reader.ts';
 import { quickMasterPolicy, quickQuorumPolicy, quickSchedule } from './settings.ts';
 
 /** Three masters and two workers, somebody who writes, backups in two regions, and a supervisor that looks after all of it. */
 export interface MastersStage extends Bench {
   readonly supervisor: SupervisorProcess;
+  readonly reader: Reader;
   /** Where the backups are, one a region. */
   readonly stores: readonly ObjectStore[];
   /** Changes of state in the supervisor's log since then. */
@@ -91,10 +93,12 @@ export async function openMastersStage(options: Parameters<typeof openBench>[0])
     ...patience,
   });
   await supervisor.start();
+  const reader = await openReader(sandbox.kubeconfig, patience);
 
   const stage: MastersStage = {
     ...bench,
     supervisor,
+    reader,
     stores: sandbox.state.backups.map((settings) =>
       createOssStore({
         ...settings,
@@ -158,6 +162,7 @@ export async function openMastersStage(options: Parameters<typeof openBench>[0])
     },
     async close({ keep }) {
       await supervisor.close();
+      await reader.stop();
       await bench.writer.stop();
       bench.etcd.close();
       if (!keep) await sandbox.down();

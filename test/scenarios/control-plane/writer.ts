@@ -28,8 +28,8 @@ export interface Writer {
 const everyMs = 50;
 /** A request without an answer is given up, and the next one made on a new connection, after this long, in ms. */
 const requestMs = 2_000;
-const namespace = 'default';
-const label = 'test.wdrip.io/writer';
+export const writerNamespace = 'default';
+export const writerLabel = 'test.wdrip.io/writer';
 /** Objects that a page of the list holds. */
 const pageSize = 500;
 
@@ -91,10 +91,10 @@ export function startWriter(kubeconfig: string, patience: Patience): Writer {
       number += 1;
       const askedAt = clock.now();
       try {
-        const { status } = await ask('POST', `/api/v1/namespaces/${namespace}/configmaps`, {
+        const { status } = await ask('POST', `/api/v1/namespaces/${writerNamespace}/configmaps`, {
           apiVersion: 'v1',
           kind: 'ConfigMap',
-          metadata: { name: `writer-${number}`, labels: { [label]: 'true' } },
+          metadata: { name: `writer-${number}`, labels: { [writerLabel]: 'true' } },
           data: { number: String(number) },
         });
         if (status === 201) acknowledged.push({ number, askedAt, at: clock.now() });
@@ -127,11 +127,14 @@ export function startWriter(kubeconfig: string, patience: Patience): Writer {
       const found = new Set<number>();
       for (let from: string | undefined = ''; from !== undefined; ) {
         const query = new URLSearchParams({
-          labelSelector: label,
+          labelSelector: writerLabel,
           limit: String(pageSize),
           ...(from === '' ? {} : { continue: from }),
         });
-        const { status, text } = await ask('GET', `/api/v1/namespaces/${namespace}/configmaps?${query}`);
+        const { status, text } = await ask(
+          'GET',
+          `/api/v1/namespaces/${writerNamespace}/configmaps?${query}`,
+        );
         if (status !== 200)
           throw new Error(
             `the list of what was written could not be read (${status}): ${text.slice(0, 200)}`,
