@@ -37,7 +37,7 @@ export function isWhole(members: readonly MemberFacts[], size: number): boolean 
   );
 }
 
-/** The members as the quorum's arithmetic sees them. A corrupt one is as good as dead: what it says is wrong. */
+/** The members as the quorum's arithmetic sees them. */
 export function asQuorum(members: readonly MemberFacts[]): readonly QuorumMember[] {
   return members.flatMap(({ memberId, role, started, health, alarm }) =>
     memberId === null
@@ -47,7 +47,8 @@ export function asQuorum(members: readonly MemberFacts[]): readonly QuorumMember
             id: memberId,
             voter: role === 'voter',
             started,
-            healthy: health === 'healthy' && alarm !== 'corrupt',
+            healthy: health === 'healthy',
+            corrupt: alarm === 'corrupt',
             zone: '',
           },
         ],
@@ -91,12 +92,17 @@ export function nextStep(members: readonly MemberFacts[], restarted: readonly st
   }
 
   // While one of them is dead etcd lets nobody join: of several dead all go, and only then the first comes back (safety 39, 42).
-  const dead = members.filter((member) => isIll(member) && mayGo(member));
-  const lastOne = dead.length === 1 ? dead[0] : undefined;
+  const ill = members.filter(isIll);
+  const dead = ill.filter(mayGo);
+  const lastOne = ill.length === 1 ? dead[0] : undefined;
   if (lastOne !== undefined && canBeTold(lastOne)) return { kind: 'replace', member: lastOne };
-  const goes = dead.find((member) => member.instance === 'gone' || canBeTold(member) || !member.wanted);
+  // Beside a corrupt one nothing is waited for: etcd serves nobody until that has gone, and it goes after the dead.
+  const isUrgent = ill.some(({ alarm }) => alarm === 'corrupt');
+  const goes = dead.find(
+    (member) => isUrgent || member.instance === 'gone' || canBeTold(member) || !member.wanted,
+  );
   if (goes !== undefined) return { kind: 'remove', member: goes };
-  if (dead.length > 0) return { kind: 'wait' };
+  if (ill.length > 0) return { kind: 'wait' };
 
   return (
     find('replace', (member) => member.role === 'none' && canBeTold(member)) ??

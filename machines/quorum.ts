@@ -9,6 +9,8 @@ export interface QuorumMember {
   readonly started: boolean;
   /** It has answered its health check. */
   readonly healthy: boolean;
+  /** It answers and votes, and what it says is wrong. Default: false. */
+  readonly corrupt?: boolean;
   readonly zone: string;
 }
 
@@ -40,7 +42,7 @@ export function quorumOf(voters: number): number {
 
 /** Enough voters are healthy for the cluster to write. */
 export function hasQuorum(members: readonly QuorumMember[]): boolean {
-  return healthyVoters(members).length >= quorumOf(voters(members).length);
+  return votingMembers(members).length >= quorumOf(voters(members).length);
 }
 
 /** The cluster writes on while this member is away, though it stays a member. One that is no voter is never missed. */
@@ -83,8 +85,8 @@ export function mayPromote(members: readonly QuorumMember[], id: string): MayCha
 
 /**
  * May this member be removed? A learner always, since nothing hangs on it, and so a dead voter: that never takes the quorum away, even
- * if another one is dead (safety 39, 42), and with a learner waiting it is what lets that be promoted. A healthy voter only if all
- * others are healthy and no learner is on its way.
+ * if another one is dead (safety 39, 42), and with a learner waiting it is what lets that be promoted. A corrupt one votes: it may go if
+ * those that are left are a quorum, so the dead go before it. A healthy voter only if all others are healthy and no learner is on its way.
  */
 export function mayRemove(members: readonly QuorumMember[], id: string): MayChange {
   const member = members.find((each) => each.id === id);
@@ -92,7 +94,11 @@ export function mayRemove(members: readonly QuorumMember[], id: string): MayChan
   if (member === undefined) return { may: false, because: 'unknownMember' };
   if (!member.voter) return may;
   if (voters(members).length === 1) return { may: false, because: 'lastVoter' };
-  if (!isWell(member)) return may;
+  if (!votes(member)) return may;
+  if (member.corrupt === true) {
+    const left = votingMembers(members).filter((each) => each.id !== id).length;
+    return left >= quorumOf(voters(members).length - 1) ? may : { may: false, because: 'breaksQuorum' };
+  }
   const others = members.filter((each) => each.id !== id);
   if (others.some((other) => !other.voter)) return { may: false, because: 'learnerPending' };
   if (others.some((other) => !isWell(other))) return { may: false, because: 'memberUnhealthy' };
@@ -159,6 +165,14 @@ function healthyVoters(members: readonly QuorumMember[]): readonly QuorumMember[
   return members.filter((member) => member.voter && isWell(member));
 }
 
-function isWell({ started, healthy }: QuorumMember): boolean {
+function votingMembers(members: readonly QuorumMember[]): readonly QuorumMember[] {
+  return members.filter((member) => member.voter && votes(member));
+}
+
+function votes({ started, healthy }: QuorumMember): boolean {
   return started && healthy;
+}
+
+function isWell(member: QuorumMember): boolean {
+  return votes(member) && member.corrupt !== true;
 }

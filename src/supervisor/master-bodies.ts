@@ -43,7 +43,7 @@ export function masterBodies(parts: {
       // What is gone already has nothing more to lose.
       const body = await persist(context.clock, context.signal, () => cloud.findInstance(instanceId));
       if (body !== null) await parts.backupFirst(`the master ${instanceId} gets a new body`, context);
-      await takeOut(world, { instanceId }, context);
+      await takeOut(world, { instanceId, ip: body?.privateIp ?? null }, context);
       await persist(context.clock, context.signal, () =>
         loadBalancers.removeBackends(loadBalancerId, [instanceId], context),
       );

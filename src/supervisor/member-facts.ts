@@ -117,7 +117,9 @@ export function quorumFacts(
   const voters = members.filter(({ role }) => role === 'voter');
   return {
     voters: voters.length,
-    healthyVotersWithout: voters.filter((each) => each.slot !== slot && each.health === 'healthy').length,
+    healthyVotersWithout: voters.filter(
+      ({ slot: its, health, alarm }) => its !== slot && health === 'healthy' && alarm !== 'corrupt',
+    ).length,
     learners: members.filter(({ role }) => role === 'learner').length,
   };
 }

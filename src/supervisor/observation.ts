@@ -154,7 +154,9 @@ function successorOf(
   bySlot: ReadonlyMap<string, readonly Instance[]>,
 ): Instance | null {
   const others = (bySlot.get(slot) ?? []).filter(({ id }) => id !== instanceId);
-  return others.find(({ status, privateIp }) => status !== 'Stopped' && privateIp !== null) ?? null;
+  const withAddress = others.filter(({ privateIp }) => privateIp !== null);
+  // One that is stopped fills the slot too: without it the next replacement would make a second one (safety 5).
+  return withAddress.find(({ status }) => status !== 'Stopped') ?? withAddress[0] ?? null;
 }
 
 /**

@@ -68,6 +68,27 @@ describe('the next step towards a whole membership', () => {
       'replace',
       1,
     ],
+    [
+      'of a dead one and a corrupt one the dead one goes first: the corrupt one still votes',
+      [member(0, dead), member(1, { alarm: 'corrupt' }), member(2)],
+      ['control-plane-0'],
+      'remove',
+      0,
+    ],
+    [
+      'beside a corrupt one no body is waited for: etcd serves nobody',
+      [member(0, { ...dead, instance: 'stopped' }), member(1, { alarm: 'corrupt' }), member(2)],
+      [],
+      'remove',
+      0,
+    ],
+    [
+      'then the corrupt one, before anybody joins',
+      [member(0, none), member(1, { alarm: 'corrupt' }), member(2)],
+      ['control-plane-0'],
+      'replace',
+      1,
+    ],
     ['one too many', [member(0), member(1), member(2), member(3, { wanted: false })], [], 'remove', 3],
     [
       'not one too many while another is dead',

@@ -179,6 +179,14 @@ describe('when the membership may be changed', () => {
     ['not while paused', remove, { ...facts(whole), paused: true }, 'paused'],
     ['not without a quorum', remove, { ...facts(whole), held: false }, 'quorum'],
     ['safety 37: nobody joins while a learner is on its way', add, facts(one({ role: 'learner' })), 'quorum'],
+    [
+      'a corrupt one votes, and is not taken out if a dead one is all that is left beside the last',
+      remove,
+      facts(one({ alarm: 'corrupt' }).map((each, i) => (i === 0 ? { ...each, health: 'unhealthy' } : each))),
+      'quorum',
+    ],
+    ['a corrupt one goes', remove, facts(one({ alarm: 'corrupt' })), null],
+    ['nobody joins while one is corrupt', add, facts(one({ alarm: 'corrupt' })), 'quorum'],
     ['nobody joins while one is dead', add, facts(one({ health: 'unhealthy' })), 'quorum'],
     ['one joins', add, facts(one({ memberId: null, role: 'none' })), null],
   ])('%s', (_, request, known, rule) => {

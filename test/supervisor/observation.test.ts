@@ -127,6 +127,17 @@ describe('observing', () => {
     expect(look({ bySlot, cloud: gone }).successor?.id).toBe('i-2');
   });
 
+  test('safety 5: a successor that is stopped fills the slot too, unless another runs', () => {
+    const gone = { ...cloudSeen, instances: new Map<string, Instance>(), gone: new Set(['i-1']) };
+    const stopped: Instance = { ...instance, id: 'i-2', privateIp: '127.0.2.2', status: 'Stopped' };
+    const running: Instance = { ...instance, id: 'i-3', privateIp: '127.0.2.3' };
+    const among = (...all: Instance[]) =>
+      look({ bySlot: new Map([['workers-0', all]]), cloud: gone }).successor;
+    expect(among(stopped)?.id).toBe('i-2');
+    expect(among(stopped, running)?.id).toBe('i-3');
+    expect(among({ ...stopped, privateIp: null })).toBeNull();
+  });
+
   test.each([
     ['Running', [], 'running'],
     ['Stopped', [], 'stopped'],

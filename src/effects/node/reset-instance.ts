@@ -27,9 +27,10 @@ export function resetInstance(world: World) {
       rung: 'resetting',
     });
     const masters = input.role === 'controlPlane' ? bodiesOf(world) : null;
-    await masters?.leave(instance.id, context);
     let stoppedAt = clock.now();
     if ((instance.systemDiskId ?? 'none') === oldDisk) {
+      // Only the old disk's member: asked again after a crash, the new one's may have joined already.
+      await masters?.leave(instance.id, context);
       instance = await stopped(world, instance, context);
       stoppedAt = clock.now();
       if (input.nodeName !== null) await release(world, input.nodeName);

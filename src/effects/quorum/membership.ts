@@ -28,7 +28,8 @@ function arithmetic({ members }: ClusterLook): readonly QuorumMember[] {
     id,
     voter: !learner,
     started,
-    healthy: healthy && alarm !== 'corrupt',
+    healthy,
+    corrupt: alarm === 'corrupt',
     zone: '',
   }));
 }
@@ -52,15 +53,17 @@ function refused(what: string, because: string): Failure {
  */
 export function takeOut(
   world: Parts,
-  which: { readonly id: string } | { readonly instanceId: string },
+  which: { readonly id: string } | { readonly instanceId: string; readonly ip: string | null },
   context: Watched,
 ): Promise<void> {
   return poll(context.clock, context.signal, async () => {
     const { look, endpoints } = await lookNow(world, context);
     needQuorum(look);
     const member = look.members.find((each) =>
-      // A member is called after its instance.
-      'id' in which ? each.id === which.id : each.name === which.instanceId,
+      // A member is called after its instance, once it has started: until then it has an address only.
+      'id' in which
+        ? each.id === which.id
+        : each.name === which.instanceId || (which.ip !== null && each.hosts.includes(which.ip)),
     );
     if (member === undefined) return { done: true };
     const verdict = mayRemove(arithmetic(look), member.id);

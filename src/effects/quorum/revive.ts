@@ -76,6 +76,8 @@ async function nudge(
   const { instance } = master;
   const { clock, signal } = context;
   assertOurs(world, instance);
+  // A stop or a start of ours would come between the steps of a rung that is at work there.
+  if (world.workedOn().includes(master.slot)) return true;
   if (instance.status === 'Stopped') {
     world.log.warn('starting a stopped master to get the quorum back', { slot: master.slot });
     await make(world, { call: 'start', instance: instance.id }, clock, signal, () =>
@@ -93,6 +95,9 @@ async function nudge(
   } catch (caught) {
     signal.throwIfAborted();
     if (!(caught instanceof Failure) || rebooted.has(instance.id)) throw caught;
+    // The try may have taken a minute, and others may be back: then every voter counts.
+    const { look } = await lookNow(world, context);
+    if (look.held) return true;
     // Its disk keeps what it has. No ladder comes to that: without a quorum there is no API, and so no sight.
     world.log.warn('rebooting a master on which etcd cannot be restarted, to get the quorum back', {
       slot: master.slot,
