@@ -1,9 +1,32 @@
+/** Buffers that are used again: a fresh MiB for each chunk of a large stream would be garbage faster than it is collected. */
+export class BufferPool {
+  readonly #bytes: number;
+  readonly #free: Buffer[] = [];
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
+  }
+
+  /** Nobody uses it any more. A piece of one is let go. */
+  give(buffer: Buffer): void {
+    if (buffer.length === this.#bytes) this.#free.push(buffer);
+  }
+}
+
 /**
- * Cuts a stream into pieces of exactly `bytes` bytes, all but the last, which is never empty. The pieces are copies: nothing is shared
- * with the source.
+ * Cuts a stream into pieces of exactly `bytes` bytes, all but the last, which is never empty. The pieces are copies out of the pool: nothing is shared
+ * with the source, and whoever is done with one gives it back.
  */
-export async function* chunksOf(source: AsyncIterable<Uint8Array>, bytes: number): AsyncIterable<Buffer> {
-  let chunk = Buffer.allocUnsafeSlow(bytes);
+export async function* chunksOf(
+  source: AsyncIterable<Uint8Array>,
+  bytes: number,
+  pool: BufferPool,
+): AsyncIterable<Buffer> {
+  let chunk = pool.take();
   let filled = 0;
   for await (const piece of source) {
     for (let taken = 0; taken < piece.length; ) {
@@ -13,7 +36,7 @@ export async function* chunksOf(source: AsyncIterable<Uint8Array>, bytes: number
       filled += size;
       if (filled < bytes) continue;
       yield chunk;
-      chunk = Buffer.allocUnsafeSlow(bytes);
+      chunk = pool.take();
       filled = 0;
     }
   }

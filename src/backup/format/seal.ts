@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { compress } from '@mongodb-js/zstd';
-import { chunksOf } from './chunks.ts';
+import { BufferPool, chunksOf } from './chunks.ts';
 import { CHUNK_BYTES, type StreamKey, sealFrame } from './frame.ts';
 
 /** zstd's own default: higher levels cost more time than they save in the upload. */
@@ -38,6 +38,7 @@ export function seal(source: AsyncIterable<Uint8Array>, stream: StreamKey): Seal
   let facts: StreamFacts | undefined;
 
   async function* frames(): AsyncIterable<Uint8Array> {
+    const pool = new BufferPool(CHUNK_BYTES);
     const compressing: Promise<Buffer>[] = [];
     let number = 0;
     const next = async (last: boolean): Promise<Buffer> => {
@@ -48,9 +49,9 @@ export function seal(source: AsyncIterable<Uint8Array>, stream: StreamKey): Seal
       return frame;
     };
     try {
-      for await (const chunk of chunksOf(source, CHUNK_BYTES)) {
+      for await (const chunk of chunksOf(source, CHUNK_BYTES, pool)) {
         plainBytes += chunk.length;
-        const compressed = compress(chunk, COMPRESSION_LEVEL);
+        const compressed = compress(chunk, COMPRESSION_LEVEL).finally(() => pool.give(chunk));
         // It is awaited in its turn; until then a failure of it must not count as one that nobody handles.
         compressed.catch(() => undefined);
         compressing.push(compressed);

@@ -33,7 +33,7 @@ export async function fetchSnapshot(options: FetchOptions, file: string): Promis
   try {
     await pipeline(
       Readable.from(content, { objectMode: false }),
-      createWriteStream(draft, { mode: PRIVATE, flush: true }),
+      createWriteStream(draft, { mode: PRIVATE }),
       {
         signal: options.signal,
       },
