@@ -38,7 +38,7 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
   const seen = known.seen(actor);
   const storm = known.storm(actor);
   const ours = tagged(context.instanceId, known);
-  const others = [...holders(known)].filter((other) => other.context.slot !== request.slot);
+  const others = permitsOfOthers(request, known);
   const pool = known.pools.get(request.pool);
   return {
     pausedBy: pausedBy(context, seen, known.pauses),
@@ -59,12 +59,10 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
           ? 'yes'
           : known.confirmed(actor),
     holdsPermit: context.permit !== null,
-    poolPermits: others.filter((other) => other.context.pool === request.pool).length,
+    poolPermits: others.ofPool,
     poolLimit: pool === undefined ? 1 : maxUnavailable(pool),
     quorum: known.quorum(request.slot),
-    controlPlanePermits:
-      others.filter((other) => other.context.role === 'controlPlane').length +
-      (known.quorumHoldsPermit ? 1 : 0),
+    controlPlanePermits: others.ofControlPlane + (known.quorumHoldsPermit ? 1 : 0),
   };
 }
 
@@ -76,14 +74,21 @@ function isPlain(request: AdmissionRequest, seen: Observation | null): boolean {
   return request.rung === 'restartingKubelet' && seen?.objectMissing === true;
 }
 
-/** Whose record holds a permit, and who was granted one that the record does not show yet. */
-function holders({ fleet, granted }: Knowledge): ReadonlySet<NodeActor> {
-  const all = new Set(fleet.permits().values());
+/** Counts whose record holds a permit, and who was granted one that the record does not show yet: each once, and not who asks. */
+function permitsOfOthers(request: AdmissionRequest, { fleet, granted }: Knowledge) {
+  let [ofPool, ofControlPlane] = [0, 0];
+  const count = ({ context: { slot, pool, role } }: NodeActor) => {
+    if (slot === request.slot) return;
+    if (pool === request.pool) ofPool += 1;
+    if (role === 'controlPlane') ofControlPlane += 1;
+  };
+  const permits = fleet.permits();
+  for (const actor of permits.values()) count(actor);
   for (const slot of granted) {
-    const actor = fleet.get(slot);
-    if (actor !== undefined) all.add(actor);
+    const actor = permits.has(slot) ? undefined : fleet.get(slot);
+    if (actor !== undefined) count(actor);
   }
-  return all;
+  return { ofPool, ofControlPlane };
 }
 
 /** Who paused repairs of this node, the widest first; null if nobody did. */
