@@ -39,10 +39,13 @@ export const rules: Readonly<Record<string, (moved: Moved) => boolean>> = {
     return (
       now !== null &&
       now.rung !== 'restartingKubelet' &&
-      ['draining', 'confirming', 'acting'].includes(now.phase) &&
+      // A master that asks once more has given its permit back.
+      ['draining', 'acting', ...(after.role === 'worker' ? ['confirming'] : [])].includes(now.phase) &&
       after.permit === null
     );
   },
+  'a master that is out of sight holds a permit although nothing is done to it': ({ to, after }) =>
+    after.role === 'controlPlane' && after.blind && after.permit !== null && !/\.(acting|removing)$/.test(to),
   'a kubelet restart gives a permit': ({ from, before, after }) =>
     rungOf(from)?.rung === 'restartingKubelet' && before.permit === null && after.permit !== null,
   'a rung asks, drains or acts anew while repairs are paused': (moved) => begins(moved) && moved.after.paused,
