@@ -78,10 +78,11 @@ function effect<K extends keyof RecoveryEffects>(name: K) {
   );
 }
 
-/** A step is tried this often before the recovery has failed: what can pass has passed by then. */
+/** A step before the data is in is tried this often before the recovery has failed: what can pass has passed by then. */
 const mostTries = 3;
-/** Rest between two tries of a step. */
+/** Rest between two tries of a step: as much longer with each try, up to the most. */
 const retryMs = 5_000;
+const mostRetryMs = 60_000;
 /** The most that a step may take: gigabytes may have to come from another region. */
 const stepMs = 900_000;
 
@@ -104,10 +105,14 @@ const steps = setup({
     reconcileCluster: effect('reconcileCluster'),
     startControlPlane: effect('startControlPlane'),
   },
-  delays: { retry: retryMs, stepDeadline: stepMs },
+  delays: {
+    retry: ({ context }) => Math.min(mostRetryMs, retryMs * Math.max(1, context.tries)),
+    stepDeadline: stepMs,
+  },
   guards: {
     mayTryAgain: ({ context, event }) =>
       context.tries + 1 < mostTries && !('error' in event && event.error.kind === 'rejected'),
+    masterIsGone: ({ event }) => 'error' in event && event.error.code === 'InstanceGone',
     isFromBackup: ({ context }) => context.source.kind === 'backup',
   },
   actions: {
@@ -136,6 +141,12 @@ const steps = setup({
         message: 'a step of the recovery took longer than its deadline',
       },
     })),
+    goWithoutChanges: assign(({ context, event }) => ({
+      tries: 0,
+      lost: `all that was changed after the snapshot: the change log could not be brought back (${
+        'error' in event ? event.error.message : (context.failure?.message ?? 'it took too long')
+      })`,
+    })),
     stepDone: assign({ tries: 0, failure: null }),
   },
 });
@@ -144,6 +155,15 @@ const again = [
   { guard: 'mayTryAgain', target: 'resting', actions: 'countTry' },
   { target: '#recovery.failed', actions: 'countTry' },
 ] as const;
+/**
+ * With the data in, etcd has a quorum and no API server runs: to give up here would leave it so. Only a master that is gone ends it, since
+ * the loss of the quorum is then found anew.
+ */
+const onwards = [
+  { guard: 'masterIsGone', target: '#recovery.failed', actions: 'countTry' },
+  { target: 'resting', actions: 'countTry' },
+] as const;
+const lateOnwards = { stepDeadline: { target: 'resting', actions: 'noteOverdue' } } as const;
 const late = { stepDeadline: { target: '#recovery.failed', actions: 'noteOverdue' } } as const;
 const resting = steps.createStateConfig({
   description: 'The step failed: it is tried again after a rest.',
@@ -262,9 +282,22 @@ export const recoveryMachine = steps.createMachine({
               target: '#recovery.startingControlPlane',
               actions: ['noteRevision', 'noteLost', 'stepDone'],
             },
-            onError: again,
+            onError: [
+              { guard: 'masterIsGone', target: '#recovery.failed', actions: 'countTry' },
+              { guard: 'mayTryAgain', target: 'resting', actions: 'countTry' },
+              {
+                target: '#recovery.startingControlPlane',
+                actions: ['countTry', 'goWithoutChanges'],
+                description: 'An API that says what it has lost is better than none.',
+              },
+            ],
           },
-          after: late,
+          after: {
+            stepDeadline: {
+              target: '#recovery.startingControlPlane',
+              actions: ['noteOverdue', 'goWithoutChanges'],
+            },
+          },
         },
         resting,
       },
@@ -280,9 +313,9 @@ export const recoveryMachine = steps.createMachine({
             src: 'startControlPlane',
             input: ({ context }) => stepInput(context),
             onDone: { target: '#recovery.reconciling', actions: 'stepDone' },
-            onError: again,
+            onError: onwards,
           },
-          after: late,
+          after: lateOnwards,
         },
         resting,
       },
@@ -298,9 +331,9 @@ export const recoveryMachine = steps.createMachine({
             src: 'reconcileCluster',
             input: ({ context }) => stepInput(context),
             onDone: { target: '#recovery.recovered', actions: 'stepDone' },
-            onError: again,
+            onError: onwards,
           },
-          after: late,
+          after: lateOnwards,
         },
         resting,
       },

@@ -62,7 +62,7 @@ export function judge(
   if (backups.best === null)
     return {
       kind: 'none',
-      because: `all members are proven lost, and there is no verified backup that can be read${passed === '' ? '' : ` (${passed})`}. Decide which of the unverified ones to trust, and give its name to wdrip recover`,
+      because: `all members are proven lost, and there is no verified backup that can be read${passed === '' ? '' : ` (${passed})`}. Decide: bring a whole copy of a backup back into its bucket, or have one verified with \`wdrip backup --verify ID\`; once one is verified, it is restored`,
     };
   const source: RestoreSource = backups.best;
   return {
