@@ -68,14 +68,20 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'effectBeforeItsWrite',
-    breaks: 'what was true before a reboot is written without waiting for it: the reboot may come first',
+    breaks: 'what was true before a reboot is written only after the call',
     edits: [
       {
         file: 'src/effects/node/restart-instance.ts',
         old: 'await context.checkpoint({ ...mark });',
-        new: 'void context.checkpoint({ ...mark }).catch(() => {});',
+        new: '',
+      },
+      {
+        file: 'src/effects/node/restart-instance.ts',
+        old: 'return { at: await untilRunning(world, instance.id, context) };',
+        new: 'await context.checkpoint({ ...mark });\n    return { at: await untilRunning(world, instance.id, context) };',
       },
     ],
+    options: { faults: 'needsReboot,cloudSlow,supervisorKilled,supervisorKilledAtCommit' },
     seeds: 60,
   },
   {
@@ -88,6 +94,7 @@ export const mutants: readonly Mutant[] = [
         new: 'const effects = record.effects.map((each) => ({ ...each, attempt: `x${each.attempt.slice(1)}` }));\n  return { machine, record: { ...record, snapshot, effects }, isMigrated',
       },
     ],
+    options: { faults: 'deletedByPerson,unbootable,supervisorKilled,supervisorKilledAtCommit' },
     seeds: 60,
   },
   {
@@ -198,6 +205,7 @@ export const mutants: readonly Mutant[] = [
       },
       { file: admission, old: "if (facts.tagged === 'no')", new: 'if (facts.poolLimit < 0)' },
     ],
+    options: { faults: 'retaggedByPerson,needsReboot,diskBroken' },
     seeds: 60,
   },
   {
@@ -215,19 +223,26 @@ export const mutants: readonly Mutant[] = [
         new: 'world.cloud.runInstance(birth, `${token.slice(0, 40)}-${clock.now()}`, { signal })',
       },
     ],
-    seeds: 40,
+    options: { faults: 'deletedByPerson,cloudLosesAnswers,cloudFails' },
+    seeds: 60,
   },
   {
-    name: 'tokenOfDiskNotStable',
-    breaks: 'a new system disk that is asked for again comes with another token',
+    name: 'diskReplacedAgain',
+    breaks: 'after a crash the system disk is replaced again, with another token, whether or not it was',
     edits: [
       {
         file: 'src/effects/node/reset-instance.ts',
+        old: "if ((instance.systemDiskId ?? 'none') === oldDisk)",
+        new: "if (oldDisk !== '')",
+      },
+      {
+        file: 'src/effects/node/reset-instance.ts',
         old: 'world.cloud.replaceSystemDisk(id, imageId, context.attempt, { signal })',
-        new: 'world.cloud.replaceSystemDisk(id, imageId, `${context.attempt}-${clock.now()}`, { signal })',
+        new: 'world.cloud.replaceSystemDisk(id, imageId, `${context.attempt.slice(0, 40)}-${clock.now()}`, { signal })',
       },
     ],
-    seeds: 40,
+    options: { faults: 'diskBroken,cloudSlow,supervisorKilled,supervisorKilledAtCommit' },
+    seeds: 60,
   },
   {
     name: 'rebootNotSettled',
@@ -251,7 +266,8 @@ export const mutants: readonly Mutant[] = [
         new: "      return call().then(() => 'taken' as const);",
       },
     ],
-    seeds: 40,
+    options: { faults: 'needsReboot,cloudLosesAnswers,cloudFails' },
+    seeds: 60,
   },
   {
     name: 'oldInstanceNotDeleted',
@@ -305,6 +321,7 @@ export const mutants: readonly Mutant[] = [
         new: '',
       },
     ],
+    options: { faults: 'needsReboot,diskBroken,blip,flaps,rebootedByPerson,watchLate,cloudListsLate' },
     seeds: 60,
   },
   {
@@ -363,18 +380,6 @@ export const mutants: readonly Mutant[] = [
         file: 'src/supervisor/cloud-watch.ts',
         old: 'const alone = gone.has(id) ? null : await cloud.findInstance(id);',
         new: 'const alone = gone.has(id) ? null : await cloud.findInstance(id).then(() => null);',
-      },
-    ],
-    seeds: 60,
-  },
-  {
-    name: 'successorNotAdopted',
-    breaks: 'an instance that has taken the place of one that is gone is not seen',
-    edits: [
-      {
-        file: 'src/supervisor/observation.ts',
-        old: 'successor: isGone ? successorOf(context, bySlot) : null,',
-        new: "successor: isGone && context.slot === '' ? successorOf(context, bySlot) : null,",
       },
     ],
     seeds: 60,
