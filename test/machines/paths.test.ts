@@ -228,6 +228,11 @@ describe('each rule bites', () => {
       instance: 'running',
     }),
     'a permit is kept where nothing is under repair': moving('settling', 'healthy', { permit: 'p' }),
+    'a master that is out of sight holds a permit although nothing is done to it': moving(
+      'repairing.resetting.acting',
+      'repairing.resetting.awaitingReady',
+      { permit: 'p', role: 'controlPlane', blind: true },
+    ),
     'an instance is replaced twice in one climb': moving(
       'repairing.replacing.confirming',
       'repairing.replacing.acting',
