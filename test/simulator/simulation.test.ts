@@ -17,7 +17,8 @@ describe('the simulator', () => {
     expect(again).toEqual(first);
     expect(other.digest).not.toBe(first.digest);
     expect(first.events).toBeGreaterThan(50);
-  });
+    // Eighteen simulated hours: on a busy machine more than the usual time.
+  }, 30_000);
 
   test.each(seeds.map((seed) => [seed]))('seed %i: no invariant is broken', async (seed) => {
     const result = await simulate({ seed, ...small });
