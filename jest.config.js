@@ -3,6 +3,8 @@ const shared = {
   testEnvironment: 'node',
   // The development build of xstate throws where the production build quietly does the wrong thing.
   testEnvironmentOptions: { customExportConditions: ['node', 'development', 'require'] },
+  // A machine that is busy with something else is slow, not broken. In ms.
+  testTimeout: 30_000,
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
