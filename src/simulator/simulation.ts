@@ -58,7 +58,10 @@ export interface SimulationOptions {
 const startMs = Date.UTC(2026, 0, 5);
 /** A calm start: all nodes join and are known before the first fault. */
 const calmMs = 600_000;
-/** After the last fault: a whole climb with its throttle and a second climb, and this for as many nodes as may be away at once, one such lot after the other. */
+/**
+ * After the last fault: a whole climb with its throttle and a second climb, and this for as many nodes as may be away at once, one such
+ * lot after the other.
+ */
 const healMs = 7_200_000;
 const healEachMs = 2_400_000;
 /** How soon after the last fault all may be over at the earliest, in ms: what has just been broken must have been noticed. */

@@ -59,7 +59,10 @@ export interface CheckedBackup {
   readonly problems: readonly string[];
 }
 
-/** How long a backup waits for the members' addresses, in ms, and how often it looks: the cloud is asked at the start, and answers in seconds. */
+/**
+ * How long a backup waits for the members' addresses, in ms, and how often it looks: the cloud is asked at the start, and answers in
+ * seconds.
+ */
 const knownMs = 15_000;
 const lookMs = 500;
 
@@ -69,8 +72,8 @@ export interface BackupService extends BackupWorld {
   readonly shareSnapshot: RecoveryWorld['shareSnapshot'];
   readonly replay: RecoveryWorld['replay'];
   /**
-   * The verification on demand: reads every copy through to its end, and rehearses the restore. `id` null: of the newest. Throws `NoBackup`,
-   * `RehearsalFailed`.
+   * The verification on demand: reads every copy through to its end, and rehearses the restore. `id` null: of the newest. Throws
+   * `NoBackup`, `RehearsalFailed`.
    */
   check(id: string | null, signal: AbortSignal): Promise<CheckedBackup>;
   /** For people: what there is, how old, how far it reaches. */

@@ -18,8 +18,8 @@ export class BufferPool {
 }
 
 /**
- * Cuts a stream into pieces of exactly `bytes` bytes, all but the last, which is never empty. The pieces are copies out of the pool: nothing is shared
- * with the source, and whoever is done with one gives it back.
+ * Cuts a stream into pieces of exactly `bytes` bytes, all but the last, which is never empty. The pieces are copies out of the pool:
+ * nothing is shared with the source, and whoever is done with one gives it back.
  */
 export async function* chunksOf(
   source: AsyncIterable<Uint8Array>,
