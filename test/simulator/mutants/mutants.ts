@@ -94,7 +94,7 @@ export const mutants: readonly Mutant[] = [
         new: 'const effects = record.effects.map((each) => ({ ...each, attempt: `x${each.attempt.slice(1)}` }));\n  return { machine, record: { ...record, snapshot, effects }, isMigrated',
       },
     ],
-    options: { faults: 'deletedByPerson,unbootable,supervisorKilled,supervisorKilledAtCommit' },
+    options: { faults: 'unbootable,cloudSlow,supervisorKilled,supervisorKilledAtCommit' },
     seeds: 60,
   },
   {
@@ -223,7 +223,7 @@ export const mutants: readonly Mutant[] = [
         new: 'world.cloud.runInstance(birth, `${token.slice(0, 40)}-${clock.now()}`, { signal })',
       },
     ],
-    options: { faults: 'deletedByPerson,cloudLosesAnswers,cloudFails' },
+    options: { faults: 'unbootable,cloudSlow,supervisorKilled,supervisorKilledAtCommit' },
     seeds: 60,
   },
   {
