@@ -24,8 +24,11 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
   const taken = new Set<string>();
   const slots = [...new Set([...wanted, ...bodies.map(({ tags }) => tags[cloudTags.slot] ?? '')])].sort();
   const ofSlots = slots.flatMap((slot): readonly MemberFacts[] => {
-    const remembered = before.find((each) => each.slot === slot);
     const body = bodyOf(slot, bodies);
+    // Of two bodies that take turns in a slot, each has its own memory: that of a voter must not be lost with its turn.
+    const remembered =
+      before.find(({ instanceId }) => body !== undefined && instanceId === body.id) ??
+      before.find((each) => each.slot === slot);
     const instanceId = body?.id ?? remembered?.instanceId ?? null;
     const address = body?.privateIp ?? null;
     // A member is called after its instance; one that has not started has no name yet, and is known by its address.

@@ -133,6 +133,16 @@ describe('what is known of masters and members', () => {
     expect(facts[0]).toMatchObject({ slot: 'control-plane-0', instanceId: 'i-9', role: 'none' });
   });
 
+  test('nobody answers, and two bodies take turns in a slot: the old vote is known again when its body is back', () => {
+    const other = body(0, { id: 'i-9', privateIp: '10.0.0.9' });
+    const turn = (now: readonly Instance[], before: readonly MemberFacts[]) =>
+      memberFacts({ look: look([], false), cloud: cloudOf(now, ['i-1', 'i-2']), wanted, before });
+    const away = turn([body(0, { status: 'Starting' }), other], whole);
+    const back = turn([body(0), { ...other, status: 'Stopped' }], away);
+    expect(back[0]).toMatchObject({ instanceId: 'i-0', memberId: 'm0', role: 'voter', health: 'unhealthy' });
+    expect(back.filter(({ role }) => role === 'voter')).toHaveLength(3);
+  });
+
   test('safety 3: a short list of the cloud proves nothing', () => {
     const facts = memberFacts({ look: look(well), cloud: cloudOf([body(0)]), wanted, before: whole });
     expect(facts.filter(({ instance }) => instance === 'gone')).toEqual([]);
