@@ -212,20 +212,32 @@ export const recoveryMachine = createMachine({
             },
             "onError": [
               {
+                "guard": "masterIsGone",
+                "target": "#recovery.failed",
+                "actions": "countTry"
+              },
+              {
                 "guard": "mayTryAgain",
                 "target": "resting",
                 "actions": "countTry"
               },
               {
-                "target": "#recovery.failed",
-                "actions": "countTry"
+                "target": "#recovery.startingControlPlane",
+                "actions": [
+                  "countTry",
+                  "goWithoutChanges"
+                ],
+                "description": "An API that says what it has lost is better than none."
               }
             ]
           },
           "after": {
             "stepDeadline": {
-              "target": "#recovery.failed",
-              "actions": "noteOverdue"
+              "target": "#recovery.startingControlPlane",
+              "actions": [
+                "noteOverdue",
+                "goWithoutChanges"
+              ]
             }
           }
         },
@@ -254,19 +266,19 @@ export const recoveryMachine = createMachine({
             },
             "onError": [
               {
-                "guard": "mayTryAgain",
-                "target": "resting",
+                "guard": "masterIsGone",
+                "target": "#recovery.failed",
                 "actions": "countTry"
               },
               {
-                "target": "#recovery.failed",
+                "target": "resting",
                 "actions": "countTry"
               }
             ]
           },
           "after": {
             "stepDeadline": {
-              "target": "#recovery.failed",
+              "target": "resting",
               "actions": "noteOverdue"
             }
           }
@@ -296,19 +308,19 @@ export const recoveryMachine = createMachine({
             },
             "onError": [
               {
-                "guard": "mayTryAgain",
-                "target": "resting",
+                "guard": "masterIsGone",
+                "target": "#recovery.failed",
                 "actions": "countTry"
               },
               {
-                "target": "#recovery.failed",
+                "target": "resting",
                 "actions": "countTry"
               }
             ]
           },
           "after": {
             "stepDeadline": {
-              "target": "#recovery.failed",
+              "target": "resting",
               "actions": "noteOverdue"
             }
           }
