@@ -8,9 +8,9 @@ jest.setTimeout(300_000);
 test('a few hundred bad days, and no invariant is broken', async () => {
   const { status, stdout, stderr } = await wdrip([
     'simulate',
-    ...['--seeds', '200', '--nodes', '4', '--hours', '1', '--jobs', '2'],
+    ...['--seeds', '300', '--nodes', '4', '--hours', '1', '--jobs', '2'],
   ]);
   expect(stdout.slice(stdout.indexOf('\nINVARIANT'))).not.toContain('BROKEN');
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  expect(stdout).toMatch(/^200 seeds: /);
+  expect(stdout).toMatch(/^300 seeds: /);
 });

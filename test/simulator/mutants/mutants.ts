@@ -115,6 +115,7 @@ export const mutants: readonly Mutant[] = [
       });`,
       },
     ],
+    options: { faults: 'needsReboot,unbootable,budgetBlocks,supervisorKilled,supervisorKilledAtCommit' },
     seeds: 60,
   },
   {
@@ -254,7 +255,8 @@ export const mutants: readonly Mutant[] = [
         new: "before === null || instance.status === 'Running' ? 'act' : await settle(world, instance, before, context)",
       },
     ],
-    seeds: 40,
+    options: { faults: 'needsReboot,cloudSlow,supervisorKilled,supervisorKilledAtCommit' },
+    seeds: 60,
   },
   {
     name: 'unclearAnswerRepeated',
