@@ -387,6 +387,23 @@ export const mutants: readonly Mutant[] = [
     seeds: 60,
   },
   {
+    name: 'successorNotAdopted',
+    breaks: 'an instance that has taken the place of one that is gone is not taken over, not even our own',
+    edits: [
+      {
+        file: node,
+        old: '            nodeName: event.output.nodeName,\n            instanceId: event.output.instanceId,\n',
+        new: '',
+      },
+      {
+        file: 'src/supervisor/observation.ts',
+        old: 'successor: isGone ? successorOf(context, bySlot) : null,',
+        new: "successor: isGone && context.slot === '' ? successorOf(context, bySlot) : null,",
+      },
+    ],
+    seeds: 20,
+  },
+  {
     name: 'lockIgnored',
     breaks: 'work is tried on an instance that the cloud has locked',
     edits: [
