@@ -3,6 +3,9 @@ import type { ActorEvent } from '../runtime/types.ts';
 
 /** Lines kept for a story around a violation; the digest is over all of them. */
 const keptLines = 2_000;
+/** Faults that are told although they struck before all other lines of a story. */
+const keptFaults = 30;
+const isFault = /^fault \d+: /;
 
 interface Line {
   readonly at: number;
@@ -16,6 +19,7 @@ export class History {
   readonly #digest = createHash('sha256');
   readonly #start: number;
   #lines: Line[] = [];
+  #faults: Line[] = [];
   count = 0;
 
   constructor(startMs: number) {
@@ -26,21 +30,26 @@ export class History {
   add(at: number, slot: string | null, text: string): void {
     this.#digest.update(`${at - this.#start} ${slot ?? ''} ${text}\n`);
     this.count += 1;
-    this.#lines.push({ at, slot, text });
+    const line = { at, slot, text };
+    this.#lines.push(line);
+    if (isFault.test(text)) this.#faults = [...this.#faults.slice(1 - keptFaults), line];
     // Half of it at once: a shift for each line would move them all each time.
     if (this.#lines.length >= 2 * keptLines) this.#lines = this.#lines.slice(-keptLines);
   }
 
   /**
-   * The newest lines that concern these slots, or everybody, at most so many. Times are relative to `at`: `-0:03:20.500` is three minutes
-   * before it. No slots: the lines of all.
+   * The newest lines that concern these slots, or everybody, at most so many, and before them the faults that struck earlier. Times are
+   * relative to `at`: `-0:03:20.500` is three minutes before it. No slots: the lines of all.
    */
   story(slots: ReadonlySet<string>, at: number, most: number): readonly string[] {
-    return this.#lines
+    const told = (line: Line) =>
+      `${before(at - line.at)}  ${line.slot === null ? '' : `${line.slot}: `}${line.text}`;
+    const newest = this.#lines
       .slice(-keptLines)
       .filter(({ slot }) => slot === null || slots.size === 0 || slots.has(slot))
-      .slice(-most)
-      .map((line) => `${before(at - line.at)}  ${line.slot === null ? '' : `${line.slot}: `}${line.text}`);
+      .slice(-most);
+    const earlier = this.#faults.filter((fault) => !newest.includes(fault));
+    return [...earlier.map(told), ...(earlier.length > 0 ? ['…'] : []), ...newest.map(told)];
   }
 
   /** Of all lines so far. Call it once, at the end. */
