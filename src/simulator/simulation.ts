@@ -292,7 +292,8 @@ class Simulation {
     }
     if (this.#violation === null) {
       this.#judge(8, allHealed(this.#ending()));
-      this.#judge(8, this.#unvoting());
+      // Without masters there is nothing to look at, and a look that sees nothing is not counted.
+      if (this.#world.masters !== null) this.#judge(8, this.#unvoting());
       this.#judge(5, nothingLeaked(this.#ending()));
       this.#judge(5, nothingOrphaned(this.#ending()));
     }
