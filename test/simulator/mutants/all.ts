@@ -1,5 +1,6 @@
 import { table } from '../../../src/cli/table.ts';
-import { type Mutant, mutants } from './mutants.ts';
+import type { Mutant } from './mutant.ts';
+import { mutants } from './mutants.ts';
 import { judge, type Verdict } from './run.ts';
 
 /** `npm run simulate:mutants [NAME …]`: plants each mutant, and prints by what it was found. Status 1 if one survives. */

@@ -1,4 +1,4 @@
-import type { Edit } from './mutants.ts';
+import type { Edit } from './mutant.ts';
 
 /** The text with the edit made. Throws unless the old text stands in it exactly once: a mutant must not go out of date in silence. */
 export function edited(text: string, { file, old, new: replacement }: Edit): string {
