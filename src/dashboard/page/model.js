@@ -14,14 +14,21 @@
  * @property {readonly { readonly id: string, readonly did: string, readonly until: number }[]} underWay
  */
 /**
+ * @typedef {object} Storm
+ * @property {string} scope
+ * @property {string} state
+ * @property {number} notReady
+ * @property {number} total
+ * @property {number | null} until
+ */
+/**
  * @typedef {object} Head
  * @property {string} cluster
  * @property {'up' | 'down'} supervisor
  * @property {{ readonly state: 'sighted', readonly since: number } | { readonly state: 'blind', readonly why: string } | null} sight
  * @property {{ readonly cluster: boolean, readonly pools: readonly string[], readonly slots: readonly string[] } | null} pauses
  * @property {string | null} stalled
- * @property {readonly { readonly scope: string, readonly state: string, readonly notReady: number, readonly total: number, readonly
- * until: number | null }[]} storms
+ * @property {readonly Storm[]} storms
  * @property {number} told
  * @property {Lab | null} lab
  */
