@@ -36,6 +36,7 @@ const declaredRules = new Set([
   'unconfirmed',
   'budget',
   'freshSight',
+  'freshFailure',
   'blind',
   'paused',
   'quorum',
