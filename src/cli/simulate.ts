@@ -22,7 +22,7 @@ export function simulateCommand(): Command {
 async function run(given: SimulateOptions): Promise<void> {
   checkTogether(given);
   const { seeds, jobs: count, json, failFast, shorten, ...options } = given;
-  const jobs = Math.min(count, seeds) === 1 ? localJobs() : workerJobs(Math.min(count, seeds));
+  const jobs = seeds === 1 ? localJobs() : workerJobs(Math.min(count, seeds));
   const progress = process.stderr.isTTY ? new Progress(systemClock(), process.stderr, seeds) : null;
   const totals = new Totals();
   const stop = new AbortController();
