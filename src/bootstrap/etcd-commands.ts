@@ -30,8 +30,8 @@ const data = `"$root/${nodePaths.etcdData}"`;
 const kept = `"$root/${nodePaths.etcdKept}"`;
 
 /**
- * Says what this master's data is and which units run: `readInspection` reads it. Changes nothing. With a running etcd only the log is
- * read, and `database` is null.
+ * Says what this master's data is, which units run, and whether its disk takes writes: `readInspection` reads it. With a running etcd only
+ * the log is read, and `database` is null.
  */
 export function inspectMember(): string {
   return script(
@@ -41,7 +41,11 @@ export function inspectMember(): string {
     '  units="$units\\"$unit\\":\\"$state\\","',
     'done',
     `inspected=$(wdrip-node etcd-inspect --data-dir ${data})`,
-    `printf '{"units":{%s},"data":%s}\\n' "\${units%,}" "$inspected"`,
+    'takesWrites=true',
+    // Where copies are kept, as a recovery's first step must.
+    `(mkdir -p ${kept} && probe=$(mktemp ${kept}/.probe.XXXXXX) && echo 1 > "$probe" && sync "$probe" && rm "$probe") ||`,
+    '  takesWrites=false',
+    `printf '{"units":{%s},"takesWrites":%s,"data":%s}\\n' "\${units%,}" "$takesWrites" "$inspected"`,
   );
 }
 

@@ -1,9 +1,9 @@
 import type { RecoveryEffects } from '../../machines/recovery.ts';
 import type { Effect } from '../runtime/types.ts';
 import { asEffect } from './as-effect.ts';
+import { prepareMaster } from './recovery/prepare-master.ts';
 import {
   keepOldData,
-  prepareMaster,
   reconcileCluster,
   replayChanges,
   restoreData,

@@ -1,7 +1,8 @@
 import type { BackupContext } from '../../machines/backup.ts';
 import type { LoadBalancers } from '../cloud/load-balancers.ts';
 import type { Cloud } from '../cloud/port.ts';
-import { createInstance, untilAddressed } from '../effects/node/replace-instance.ts';
+import { persist } from '../effects/node/instance.ts';
+import { createInstance, removeInstance, untilAddressed } from '../effects/node/replace-instance.ts';
 import { lookNow } from '../effects/quorum/membership.ts';
 import type { MasterHost, QuorumWorld } from '../effects/quorum/world.ts';
 import type { RecoveryWorld } from '../effects/recovery/world.ts';
@@ -109,6 +110,13 @@ export function controlPlaneWorlds(parts: ControlPlaneWorldsParts): ControlPlane
       await loadBalancers.addBackends(loadBalancerId, [id], context);
       return { slot, instance, ip: instance.privateIp };
     },
+    async removeMaster(instanceId, context) {
+      await persist(clock, context.signal, () =>
+        loadBalancers.removeBackends(loadBalancerId, [instanceId], context),
+      );
+      await removeInstance(parts.world(), instanceId, context);
+    },
+    bodyOf: (slot) => parts.supervisor().fleet.get(slot)?.context.instanceId ?? null,
     shareSnapshot: (source, context) => needed(backup).shareSnapshot(source, context),
     replay: (source, endpoint, context) => needed(backup).replay(source, endpoint, context),
     async nodes(signal) {

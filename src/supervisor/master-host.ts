@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   forceNewCluster,
   inspectMember,
@@ -28,7 +29,7 @@ const looks = 3;
 
 /** The commands of src/bootstrap/etcd-commands.ts, given to a master's agent. */
 export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): MasterHost {
-  /** `name` tells the commands of one attempt apart: each has its own ClientToken, at most 64 characters with the attempt's 40. */
+  /** `name` tells the commands of one attempt on one instance apart: each has its own ClientToken, of at most 64 characters. */
   async function run(
     instanceId: string,
     name: string,
@@ -36,7 +37,8 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): M
     { clock, signal, attempt }: EffectContext,
     timeoutMs = shortMs,
   ): Promise<string> {
-    const token = `${attempt.slice(0, 40)}-${name}`.slice(0, 64);
+    const of = createHash('sha256').update(`${instanceId} ${name}`).digest('hex');
+    const token = `${attempt.slice(0, 40)}-${of}`.slice(0, 64);
     const result = await persist(clock, signal, () =>
       cloud.runCommand(instanceId, script, { timeoutMs, attempt: token, signal }),
     );
@@ -74,16 +76,15 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): M
     async lookAtData(instanceId, context) {
       for (let look = 1; ; look++) {
         try {
-          const name = `look-${look}-${instanceId.slice(-12)}`;
-          const { data } = readInspection(await run(instanceId, name, inspectMember(), context));
-          if (!data.exists) return { kind: 'missing', why: 'its data directory is empty' };
-          if (data.broken !== '') {
-            // What is being written may look broken for a moment: only what stays so is.
-            if (look < looks) continue;
-            return { kind: 'broken', why: data.broken };
-          }
+          const name = `look-${look}`;
+          const { data, takesWrites } = readInspection(await run(instanceId, name, inspectMember(), context));
+          // What is being written may look broken for a moment: only what stays so is.
+          if (look < looks && (data.broken !== '' || !takesWrites)) continue;
+          if (!data.exists) return { kind: 'missing', why: 'its data directory is empty', takesWrites };
+          if (data.broken !== '') return { kind: 'broken', why: data.broken, takesWrites };
           return {
             kind: 'present',
+            takesWrites,
             memberId: data.memberId,
             clusterId: data.clusterId,
             raftTerm: data.lastTerm,
@@ -114,17 +115,11 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): M
       await run(instanceId, 'join-start', startControlPlane(), context);
     },
     stopControlPlane: async (instanceId, context) =>
-      void (await run(instanceId, `stop-${instanceId.slice(-12)}`, stopControlPlane(), context)),
+      void (await run(instanceId, 'stop', stopControlPlane(), context)),
     startControlPlane: async (instanceId, context) =>
-      void (await run(instanceId, `start-${instanceId.slice(-12)}`, startControlPlane(), context)),
+      void (await run(instanceId, 'start', startControlPlane(), context)),
     keepCopy: async (instanceId, context) =>
-      void (await run(
-        instanceId,
-        `keep-${instanceId.slice(-12)}`,
-        keepCopy(context.attempt),
-        context,
-        longMs,
-      )),
+      void (await run(instanceId, 'keep', keepCopy(context.attempt), context, longMs)),
     forceNewCluster: async (instanceId, context) =>
       void (await run(instanceId, 'force', forceNewCluster(`${context.attempt}-force`), context)),
     async restoreSnapshot(instanceId, { object, bumpRevision }, context) {

@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import {
   forceNewCluster,
@@ -90,8 +93,38 @@ test('an inspection is read from the last line; rubbish is a failure that can be
     'kube-controller-manager': 'inactive',
     'kube-scheduler': 'failed',
   };
-  expect(readInspection(`noise\n${JSON.stringify({ units, data })}\n`)).toEqual({ units, data });
+  expect(readInspection(`noise\n${JSON.stringify({ units, takesWrites: true, data })}\n`)).toEqual({
+    units,
+    takesWrites: true,
+    data,
+  });
   expect(() => readInspection('sh: wdrip-node: not found')).toThrow('not found');
+});
+
+test.each([
+  [true, 'a disk that takes writes'],
+  [false, 'a disk that does not'],
+])('an inspection says takesWrites: %p of %s, and leaves nothing behind', (takes) => {
+  const root = mkdtempSync(join(tmpdir(), 'wdrip-inspect-'));
+  try {
+    const bin = join(root, 'bin');
+    mkdirSync(join(root, 'var/lib'), { recursive: true });
+    mkdirSync(bin);
+    // Where it would be written to there is a file in the place of a directory: root may write anything else.
+    if (!takes) writeFileSync(join(root, 'var/lib/wdrip'), '');
+    writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\necho inactive\nexit 3\n', { mode: 0o755 });
+    writeFileSync(join(bin, 'wdrip-node'), `#!/bin/sh\necho '${JSON.stringify(data)}'\n`, { mode: 0o755 });
+    const { status, stdout } = spawnSync('sh', {
+      input: inspectMember(),
+      encoding: 'utf8',
+      env: { ...process.env, WDRIP_ROOT: root, PATH: `${bin}:${process.env.PATH}` },
+    });
+    expect(status).toBe(0);
+    expect(readInspection(stdout)).toMatchObject({ takesWrites: takes, data, units: { etcd: 'inactive' } });
+    if (takes) expect(readdirSync(join(root, 'var/lib/wdrip/etcd-kept'))).toEqual([]);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
 });
 
 test('newer data is told by the last term, then by the last index', () => {

@@ -264,6 +264,15 @@ export function cloudContract(name: string, open: () => Promise<CloudUnderTest>)
       expect(under.effects('runCommand') - before).toBe(1);
     });
 
+    test('an attempt that comes with another command, or for another instance, is refused', async () => {
+      const [one, other] = [await create(), await create()];
+      const same = attempt();
+      await command(one.id, under.scripts.prints, same);
+      const mismatch = { kind: 'rejected', code: 'IdempotentParameterMismatch' };
+      await expect(command(other.id, under.scripts.prints, same)).rejects.toMatchObject(mismatch);
+      await expect(command(one.id, under.scripts.fails, same)).rejects.toMatchObject(mismatch);
+    });
+
     test('a command that does not end is timed out', async () => {
       const { id } = await create();
       expect(await command(id, under.scripts.hangs)).toMatchObject({ outcome: 'timedOut' });

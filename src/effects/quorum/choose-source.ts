@@ -1,5 +1,5 @@
 import type { QuorumEffects, RestoreSource, SourceChoice } from '../../../machines/etcd-quorum.ts';
-import { bestSurvivor, lossProven, quorumOf } from '../../../machines/quorum.ts';
+import { bestSurvivor, lossProven, quorumOf, type SurvivingData } from '../../../machines/quorum.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { persist } from '../node/instance.ts';
 import { lookNow } from './membership.ts';
@@ -16,28 +16,35 @@ export interface VoterFound {
 /**
  * Decides what a lost cluster's data comes from. Pure. Only proof counts: while members whose loss is not proven could still be a quorum,
  * nothing is overwritten (safety 44). Of what survives the highest raft term, then index, carries on; only if nothing does, a backup.
+ *
+ * Data on a disk that takes no writes can be read, and can't serve: nothing is made of it, nor of data that is older. It is not lost
+ * either: a reboot, or a person, may cure the disk.
  */
 export function judge(
   voters: readonly VoterFound[],
   backups: Awaited<ReturnType<QuorumWorld['bestBackup']>> | null,
 ): Exclude<SourceChoice, { kind: 'held' }> {
   const evidence = voters.map(({ data }) =>
-    data.kind === 'present' ? 'present' : data.kind === 'unknown' ? 'unknown' : 'gone',
+    data.kind === 'present' || data.kind === 'unknown' ? data.kind : 'gone',
   );
   if (!lossProven(evidence)) {
-    const open = voters.filter(({ data }) => data.kind !== 'missing' && data.kind !== 'broken');
-    const why = open.map(({ name, data }) => `${name} (${'why' in data ? data.why : 'its data is there'})`);
+    const open = voters.filter(({ data }) => data.kind === 'present' || data.kind === 'unknown');
+    const why = open.map(({ name, data }) => `${name} (${inWords(data)})`);
     return {
       kind: 'unproven',
       because: `${open.length} of ${voters.length} members may still come back, and ${quorumOf(voters.length)} are a quorum: ${why.join(', ')}`,
     };
   }
   const survivors = voters.flatMap(({ master, data }) =>
-    data.kind === 'present' && master !== null
-      ? [{ id: master.slot, raftTerm: data.raftTerm, raftIndex: data.raftIndex, master }]
-      : [],
+    data.kind === 'present' && master !== null ? [{ id: master.slot, ...data, master }] : [],
   );
-  const best = bestSurvivor(survivors);
+  const furthest = bestSurvivor(survivors);
+  const best = bestSurvivor(survivors.filter(({ takesWrites }) => takesWrites));
+  if (furthest !== null && (best === null || isBehind(best, furthest)))
+    return {
+      kind: 'unproven',
+      because: `what ${furthest.id} has written (term ${furthest.raftTerm}, index ${furthest.raftIndex}) is nowhere else, and its disk takes no writes. Decide: free or mend the disk of ${furthest.master.instanceId}; or delete that instance, and what only it has is lost`,
+    };
   if (best !== null)
     return {
       kind: 'source',
@@ -70,6 +77,17 @@ export function judge(
     source,
     because: `all ${voters.length} members are proven lost; the newest verified backup is ${source.key} in ${source.region}, revision ${source.revision}${passed === '' ? '' : `; passed over: ${passed}`}`,
   };
+}
+
+function inWords(data: DataFound): string {
+  if (data.kind !== 'present') return data.why;
+  return data.takesWrites ? 'its data is there' : 'its data is there, and its disk takes no writes';
+}
+
+function isBehind(one: SurvivingData, other: SurvivingData): boolean {
+  return (
+    one.raftTerm < other.raftTerm || (one.raftTerm === other.raftTerm && one.raftIndex < other.raftIndex)
+  );
 }
 
 /** Looks at every master and, if it comes to that, at the backups. Changes nothing. */
@@ -124,7 +142,7 @@ async function dataOf(
   if (master === null) {
     const found = await persist(context.clock, context.signal, () => world.cloud.findInstance(instanceId));
     return found === null
-      ? { kind: 'missing', why: `the cloud has no instance ${instanceId} any more` }
+      ? { kind: 'missing', why: `the cloud has no instance ${instanceId} any more`, takesWrites: false }
       : { kind: 'unknown', why: `${instanceId} exists and does not carry a master's tags` };
   }
   if (master.instance.status !== 'Running')

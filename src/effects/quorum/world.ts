@@ -12,17 +12,18 @@ export interface Master {
   readonly ip: string | null;
 }
 
-/** What lies in a master's data directory, as it was looked at on the instance itself. */
+/** What lies in a master's data directory, as it was looked at on the instance itself; and whether its disk takes writes. */
 export type DataFound =
   | {
       readonly kind: 'present';
+      readonly takesWrites: boolean;
       readonly memberId: string;
       readonly clusterId: string;
       readonly raftTerm: number;
       readonly raftIndex: number;
     }
   /** Looked at, and it is not there, or can't be read: proof. */
-  | { readonly kind: 'missing' | 'broken'; readonly why: string }
+  | { readonly kind: 'missing' | 'broken'; readonly why: string; readonly takesWrites: boolean }
   /** It could not be looked at: that proves nothing. */
   | { readonly kind: 'unknown'; readonly why: string };
 

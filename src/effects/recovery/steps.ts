@@ -2,7 +2,8 @@ import type { RecoveryEffects } from '../../../machines/recovery.ts';
 import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { ourInstance, persist, poll } from '../node/instance.ts';
-import { endpointOf, type Master } from '../quorum/world.ts';
+import { endpointOf } from '../quorum/world.ts';
+import { running } from './prepare-master.ts';
 import type { RecoveryWorld } from './world.ts';
 
 type Run<K extends keyof RecoveryEffects> = (
@@ -18,12 +19,6 @@ const bumpRevision = 1_000_000_000;
 /** A lease of an API server that is written on is renewed within this, in ms: what is a probe lives no longer. */
 const probeMs = 60_000;
 
-/** Masters whose instance runs: those that can be told anything. */
-async function running(world: RecoveryWorld, { clock, signal }: EffectContext): Promise<readonly Master[]> {
-  const masters = await persist(clock, signal, () => world.masters(signal));
-  return masters.filter(({ instance, ip }) => instance.status === 'Running' && ip !== null);
-}
-
 async function chosen(
   world: RecoveryWorld,
   master: { readonly slot: string; readonly instanceId: string } | null,
@@ -33,27 +28,6 @@ async function chosen(
   if (privateIp === null)
     throw new Failure({ kind: 'retryable', code: 'NoAddress', message: `${id} has no address yet` });
   return { id, endpoint: endpointOf(privateIp) };
-}
-
-/** The survivor itself; or for a backup the first master whose agent answers, or a new body for the first slot. */
-export function prepareMaster(world: RecoveryWorld): Run<'prepareMaster'> {
-  return async ({ source }, context) => {
-    const done = (slot: string, instanceId: string) => ({ at: context.clock.now(), slot, instanceId });
-    if (source.kind === 'member') {
-      await ourInstance(world, source.instanceId, context);
-      return done(source.slot, source.instanceId);
-    }
-    for (const { slot, instance } of await running(world, context)) {
-      const found = await world.host.lookAtData(instance.id, context);
-      if (found.kind !== 'unknown') return done(slot, instance.id);
-    }
-    const masters = await persist(context.clock, context.signal, () => world.masters(context.signal));
-    const taken = new Set(masters.map(({ slot }) => slot));
-    const slot = world.slots.find((each) => !taken.has(each)) ?? world.slots[0] ?? '';
-    const { instance } = await world.createMaster(slot, context);
-    await world.host.untilSetUp(instance.id, context);
-    return done(slot, instance.id);
-  };
 }
 
 /** A master that can't be told is passed over: its etcd has no quorum, and what is restored has new ids or forgets it. */

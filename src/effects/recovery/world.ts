@@ -32,6 +32,10 @@ export interface RecoveryWorld {
   restoresBefore(recovery: string): number;
   /** Makes a body for a master's slot that waits for data, and returns it when it runs. Asked again with the same attempt: the same one. */
   createMaster(slot: string, context: EffectContext): Promise<Master>;
+  /** Deletes a master's body, and returns when the cloud has none of that id any more. */
+  removeMaster(instanceId: string, context: EffectContext): Promise<void>;
+  /** The instance that the slot was last seen with; null if that is not known. */
+  bodyOf(slot: string): string | null;
   /** Brings the backup's snapshot to where a master can fetch it. Throws `Failure` if it can't be read. */
   shareSnapshot(source: BackupSource, context: EffectContext): Promise<SharedSnapshot>;
   /** Does the changes since the snapshot again on the restored etcd. */

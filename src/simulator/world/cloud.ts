@@ -84,7 +84,10 @@ export class SimulatedCloud implements Cloud {
   readonly #options: SimulatedCloudOptions;
   readonly #births = new Map<string, { readonly spec: string; readonly id: string }>();
   readonly #disks = new Map<string, string>();
-  readonly #commands = new Map<string, { readonly endsAt: number; readonly result: CommandResult }>();
+  readonly #commands = new Map<
+    string,
+    { readonly of: string; readonly endsAt: number; readonly result: CommandResult }
+  >();
   /** Deleted a moment ago: a list that is late still shows them. */
   #lingering: { readonly instance: Instance; readonly bornAt: number; readonly until: number }[] = [];
   #count = 0;
@@ -228,9 +231,15 @@ export class SimulatedCloud implements Cloud {
     const { clock } = this.#options;
     const { endsAt, result } = await this.#call('runCommand', 'always', options.signal, () => {
       const known = this.#commands.get(options.attempt);
+      const of = `${id} ${script}`;
+      if (known !== undefined && known.of !== of)
+        throw rejected(
+          'IdempotentParameterMismatch',
+          `the token ${options.attempt} was used for another command`,
+        );
       if (known) return known;
       const machine = this.#find(id);
-      const command = { ...this.#execute(machine, script, options.timeoutMs) };
+      const command = { of, ...this.#execute(machine, script, options.timeoutMs) };
       remember(this.#commands, options.attempt, command);
       this.#effect('runCommand', id, options.attempt);
       return command;

@@ -41,7 +41,7 @@ export function readMasterCommand(script: string): MasterCommand | null {
 }
 
 /** What `inspectMember` prints of such data. */
-export function inspectionText(data: MemberInspection['data']): string {
+export function inspectionText(data: MemberInspection['data'], takesWrites = true): string {
   const units: MemberInspection['units'] = {
     etcd: 'unknown',
     'kube-apiserver': 'unknown',
@@ -49,7 +49,7 @@ export function inspectionText(data: MemberInspection['data']): string {
     'kube-controller-manager': 'unknown',
     'kube-scheduler': 'unknown',
   };
-  return `${JSON.stringify({ units, data })}\n`;
+  return `${JSON.stringify({ units, takesWrites, data })}\n`;
 }
 
 /** No data at all. */

@@ -171,7 +171,8 @@ export class Masters {
     const { id } = machine.instance;
     const [disk, process] = [this.#diskOf(machine), this.#processOf(machine)];
     const ailment = this.#ailmentOf(id);
-    if (command.kind === 'inspect') return this.#inspect(process, ailment === 'disk');
+    const works = ailment === undefined || !deadly.includes(ailment);
+    if (command.kind === 'inspect') return this.#inspect(process, { isBroken: ailment === 'disk', works });
     if (command.kind === 'stopAll') {
       disk.enabled.etcd = false;
       disk.enabled.api = false;
@@ -179,7 +180,7 @@ export class Masters {
       this.setStopped(id, true);
       return done;
     }
-    if (ailment !== undefined && deadly.includes(ailment)) return failed('Input/output error');
+    if (!works) return failed('Input/output error');
     if (!('attempt' in command)) {
       if (command.kind === 'keep') return process.isRunning ? failed('etcd runs: stop it first') : done;
       if (command.kind === 'seeds') return done;
@@ -218,28 +219,34 @@ export class Masters {
     this.#changed();
   }
 
-  #inspect({ data, isRunning }: EtcdProcess, isBroken: boolean): Answer {
+  #inspect(
+    { data, isRunning }: EtcdProcess,
+    { isBroken, works }: { readonly isBroken: boolean; readonly works: boolean },
+  ): Answer {
     if (isBroken)
       return {
         exitCode: 0,
-        output: inspectionText({ ...noData, exists: true, broken: 'read: input/output error' }),
+        output: inspectionText({ ...noData, exists: true, broken: 'read: input/output error' }, works),
       };
-    if (data === null) return { exitCode: 0, output: inspectionText(noData) };
+    if (data === null) return { exitCode: 0, output: inspectionText(noData, works) };
     const { memberId, group, term, committed, index } = data;
     return {
       exitCode: 0,
-      output: inspectionText({
-        exists: true,
-        memberId,
-        clusterId: group.clusterId,
-        term,
-        commit: committed,
-        lastTerm: term,
-        lastIndex: index,
-        database: null,
-        inUse: isRunning,
-        broken: '',
-      }),
+      output: inspectionText(
+        {
+          exists: true,
+          memberId,
+          clusterId: group.clusterId,
+          term,
+          commit: committed,
+          lastTerm: term,
+          lastIndex: index,
+          database: null,
+          inUse: isRunning,
+          broken: '',
+        },
+        works,
+      ),
     };
   }
 

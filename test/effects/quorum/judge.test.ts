@@ -2,15 +2,16 @@ import { describe, expect, test } from '@jest/globals';
 import { judge, type VoterFound } from '../../../src/effects/quorum/choose-source.ts';
 import type { DataFound } from '../../../src/effects/quorum/world.ts';
 
-const present = (raftTerm: number, raftIndex: number): DataFound => ({
+const present = (raftTerm: number, raftIndex: number, takesWrites = true): DataFound => ({
   kind: 'present',
+  takesWrites,
   memberId: 'm',
   clusterId: 'c',
   raftTerm,
   raftIndex,
 });
-const missing: DataFound = { kind: 'missing', why: 'its data directory is empty' };
-const broken: DataFound = { kind: 'broken', why: 'write-ahead log: crc mismatch' };
+const missing: DataFound = { kind: 'missing', why: 'its data directory is empty', takesWrites: true };
+const broken: DataFound = { kind: 'broken', why: 'write-ahead log: crc mismatch', takesWrites: true };
 const unknown: DataFound = { kind: 'unknown', why: 'its instance is Stopped' };
 
 function voters(...found: readonly DataFound[]): readonly VoterFound[] {
@@ -63,6 +64,25 @@ describe('what a lost quorum is brought back from', () => {
     const choice = judge(voters(missing, broken, missing), { best: { ...backup, passedOver }, passedOver });
     expect(choice).toMatchObject({ kind: 'source', source: { kind: 'backup', key: 'b1' } });
     expect(choice.because).toContain('passed over: b2 in r1: its end is missing');
+  });
+
+  test('safety 44: data that can be read and not written: the furthest carries on, and never one that is behind it', () => {
+    const judged = (...found: readonly DataFound[]) =>
+      judge(voters(...found), { best: backup, passedOver: [] });
+    expect(judged(present(4, 12), missing, present(4, 12, false), missing, missing)).toMatchObject({
+      kind: 'source',
+      source: { kind: 'member', slot: 'control-plane-0' },
+    });
+    for (const behind of [
+      judged(present(4, 11), missing, present(4, 12, false), missing, missing),
+      judged(present(1, 1, false), missing, missing),
+    ]) {
+      expect(behind.kind).toBe('unproven');
+      expect(behind.because).toMatch(/its disk takes no writes\. Decide: free or mend the disk of i-/);
+    }
+    expect(judged(present(4, 12), missing, present(4, 12, false)).because).toContain(
+      '2 of 3 members may still come back',
+    );
   });
 
   test('a backup would lose what one that can not be looked at may still have', () => {

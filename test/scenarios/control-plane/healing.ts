@@ -111,6 +111,31 @@ export const masterScenarios: readonly MasterScenario[] = [
       return async () => checks.equal('the backup was restored', sourceOf(stage, from), 'backup');
     },
   },
+  {
+    name: 'all-lost-disks-worn',
+    fault: 'all three masters have lost their data, and their disks take no writes any more',
+    outage: 'restore',
+    loses: 'lastMoments',
+    limitMs: 900_000,
+    async run(stage, checks) {
+      await stage.backUp();
+      const from = stage.clock.now();
+      const before = await stage.masters();
+      // Root may write anywhere else: what must be a directory is a file.
+      const script =
+        'systemctl stop etcd; cd "$WDRIP_ROOT/var/lib"; rm -rf etcd/member wdrip; echo worn > wdrip';
+      await Promise.all(before.map(({ id }) => shell(stage, id, script)));
+      return async () => {
+        checks.equal('the backup was restored', sourceOf(stage, from), 'backup');
+        const after = (await stage.masters()).map(({ id }) => id);
+        checks.equal(
+          'one of the bodies at least is new',
+          before.every(({ id }) => after.includes(id)),
+          false,
+        );
+      };
+    },
+  },
   ...backupsDamaged,
   {
     name: 'masters-3-5-3-1-3',
