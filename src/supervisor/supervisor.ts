@@ -21,7 +21,7 @@ import { tellNode } from './reconcile.ts';
 import { createSecondSignal, type SecondSignal } from './second-signal.ts';
 import { sendDurably } from './send-durably.ts';
 import { Slots } from './slots.ts';
-import { tellStorms, worstStorm } from './storms.ts';
+import { stormsNow, tellStorms } from './storms.ts';
 
 export interface SupervisorParts {
   readonly config: SupervisorConfig;
@@ -63,9 +63,8 @@ export class Supervisor {
   readonly #pools: ReadonlyMap<string, PoolConfig>;
   readonly #signal: SecondSignal;
   /** Made once: admission asks again and again. */
-  readonly #senses: Pick<Knowledge, 'seen' | 'storm' | 'confirmed' | 'quorum'> = {
+  readonly #senses: Pick<Knowledge, 'seen' | 'confirmed' | 'quorum'> = {
     seen: (actor) => this.seen(actor),
-    storm: (actor) => worstStorm(this.#parts.runtime, actor.context),
     confirmed: (actor) => this.#signal.confirmed(actor),
     quorum: (slot) => this.controlPlane?.factsOf(slot) ?? null,
   };
@@ -109,7 +108,7 @@ export class Supervisor {
         this.#touch('all');
       },
     });
-    this.desk = createDesk({ clock: parts.clock, log: parts.log, decide: (request) => this.decide(request) });
+    this.desk = createDesk({ clock: parts.clock, log: parts.log, decider: () => this.#decider() });
     this.#signal = createSecondSignal({ ...parts, changed: () => this.desk.review() });
     this.controlPlane = this.#createControlPlane();
   }
@@ -261,7 +260,13 @@ export class Supervisor {
     });
   }
 
-  decide(request: AdmissionRequest): Decision {
+  /** Decides requests on what is known at this moment: nothing of it changes while the desk looks, but who was granted a permit. */
+  #decider(): (request: AdmissionRequest) => Decision {
+    const known = this.#knowledge();
+    return (request) => this.#decide(request, known);
+  }
+
+  #decide(request: AdmissionRequest, known: Knowledge): Decision {
     // Scaled up again: the actor hears of it with the next look.
     if (request.rung === 'retiring' && this.#slots.isWanted(request.slot))
       return { granted: false, rule: 'wanted', why: 'its pool wants it again' };
@@ -272,18 +277,14 @@ export class Supervisor {
         why: 'the cloud has locked its instance: a person must clear that',
       };
     const failedAt = this.#failedAt.get(request.slot);
-    const suspectMs = policyValue(this.fleet.get(request.slot)?.context.policy ?? {}, 'suspectMs');
-    if (
-      request.rung !== 'retiring' &&
-      failedAt !== undefined &&
-      this.#parts.clock.now() - failedAt < suspectMs
-    )
+    const suspectMs = policyValue(this.fleet.get(request.slot)?.context.policy ?? noChanges, 'suspectMs');
+    if (request.rung !== 'retiring' && failedAt !== undefined && known.now - failedAt < suspectMs)
       return {
         granted: false,
         rule: 'freshFailure',
         why: 'the node was Ready a moment ago: that must last first',
       };
-    const facts = factsFor(request, this.#knowledge());
+    const facts = factsFor(request, known);
     return facts === null
       ? { granted: false, rule: 'foreign', why: `there is no actor for the slot ${request.slot}` }
       : admit(request, facts);
@@ -302,6 +303,7 @@ export class Supervisor {
       instances: this.#cloud?.view().instances ?? new Map<string, Instance>(),
       granted: this.desk.grantedSlots(),
       ...this.#senses,
+      storm: stormsNow(this.#parts.runtime),
       quorumHoldsPermit: this.controlPlane?.holdsPermit() ?? false,
     };
   }
