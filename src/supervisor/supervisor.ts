@@ -127,11 +127,8 @@ export class Supervisor {
       clock,
       log,
       cluster: config.cluster,
-      known: () => [
-        ...this.fleet.all().flatMap(({ context }) => context.instanceId ?? []),
-        ...(this.controlPlane?.instances() ?? []),
-      ],
-      troubled: () => [...this.fleet.busy().values()].flatMap(({ context }) => context.instanceId ?? []),
+      known: () => [...instancesOf(this.fleet.values()), ...(this.controlPlane?.instances() ?? [])],
+      troubled: () => instancesOf(this.fleet.busy().values()),
       intervalMs: () =>
         this.fleet.urgent().size > 0 ? config.supervisor.cloudPollBusyMs : config.supervisor.cloudPollMs,
       changed: (touched) => this.#onCloud(touched),
@@ -330,12 +327,13 @@ export class Supervisor {
       return;
     }
     const instances = this.#index.update(view, touched);
-    this.#touch([...touched].flatMap((name) => this.fleet.slotOfNode(name) ?? []));
-    this.#touch([...instances].flatMap((id) => this.fleet.slotOfInstance(id) ?? []));
+    for (const name of touched) this.#note(this.fleet.slotOfNode(name));
+    for (const id of instances) this.#note(this.fleet.slotOfInstance(id));
+    this.#touch([]);
   }
 
   #onCloud({ ids, slots }: TouchedInstances): void {
-    this.#touch([...ids].flatMap((id) => this.fleet.slotOfInstance(id) ?? []));
+    for (const id of ids) this.#note(this.fleet.slotOfInstance(id));
     this.#touch(slots);
     this.#touch(this.#slots.missing ? 'all' : this.#awaitingCloud);
   }
@@ -357,6 +355,11 @@ export class Supervisor {
       this.#sightWaiters.clear();
     }
     this.#touch('all');
+  }
+
+  /** For the look that the next `#touch` asks for. */
+  #note(slot: string | undefined): void {
+    if (slot !== undefined) this.#touched.add(slot);
   }
 
   /** The next look, soon, compares these slots. */
@@ -460,6 +463,13 @@ export class Supervisor {
     }
     this.#touch([]);
   }
+}
+
+/** The instances that these actors believe in. */
+function instancesOf(actors: Iterable<NodeActor>): string[] {
+  const ids: string[] = [];
+  for (const { context } of actors) if (context.instanceId !== null) ids.push(context.instanceId);
+  return ids;
 }
 
 const noChanges = Object.freeze({});
