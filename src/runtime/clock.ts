@@ -70,7 +70,11 @@ export function microtasksDone(): Promise<void> {
  * what waits for the next tick only when no promise has anything left to do.
  */
 export function promisesDone(): Promise<void> {
-  return new Promise((resolve) => {
-    Promise.resolve().then(() => process.nextTick(resolve));
-  });
+  return new Promise(resolveWhenTheyAre);
 }
+
+function resolveWhenTheyAre(resolve: () => void): void {
+  nothing.then(() => process.nextTick(resolve));
+}
+
+const nothing = Promise.resolve();

@@ -79,6 +79,7 @@ interface Touched {
 export function watchCloud(options: CloudWatchOptions): CloudWatch {
   const { cloud, clock, log } = options;
   let stopped = false;
+  let cancelPause = () => {};
   let endPause = () => {};
   let view: CloudView = nothingSeenOfCloud;
   // What the view is made of, so that one instance can be changed without a copy of ten thousand.
@@ -195,11 +196,8 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   /** Ended early by `stop`: a listener to the signal for each look would be dear. */
   function pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = clock.after(ms, resolve);
-      endPause = () => {
-        cancel();
-        resolve();
-      };
+      cancelPause = clock.after(ms, resolve);
+      endPause = resolve;
     });
   }
 
@@ -220,6 +218,7 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
     },
     async stop() {
       stopped = true;
+      cancelPause();
       endPause();
       await following;
     },

@@ -25,14 +25,16 @@ const firstWaitMs = 500;
 const longestWaitMs = 8_000;
 
 /** Makes the requests of a call, with the misfortunes that are drawn for them, and asks again where that is safe. */
-export async function callCloud<T>(options: {
+export async function callCloud<T, Call>(options: {
   readonly clock: Clock;
   readonly repeat: Repeat;
   /** It only reads: then it makes no difference when within its time it is served, and it is served at its end. */
   readonly reads?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** What is asked for. */
+  readonly call: Call;
   /** Draws the next request's fate. Called once a request, when it is made. */
-  readonly misfortune: () => Misfortune | null;
+  readonly misfortune: (call: Call) => Misfortune | null;
   /** What the request does. It throws `Failure` where the cloud refuses. */
   readonly act: () => T;
 }): Promise<T> {
@@ -40,7 +42,7 @@ export async function callCloud<T>(options: {
   for (let attempt = 1, waitMs = firstWaitMs; ; attempt++, waitMs = Math.min(longestWaitMs, waitMs * 2)) {
     signal?.throwIfAborted();
     try {
-      return await request(clock, options.misfortune(), options.act, options.reads === true);
+      return await request(clock, options.misfortune(options.call), options.act, options.reads === true);
     } catch (caught) {
       if (!(caught instanceof Failure) || attempt === tries || !mayRepeat(caught, options.repeat))
         throw caught;

@@ -344,7 +344,7 @@ export class SimulatedCloud implements Cloud {
   #call<T>(call: CloudCall, repeat: Repeat, signal: AbortSignal | undefined, act: () => T): Promise<T> {
     const { clock, misfortune } = this.#options;
     const reads = call === 'listInstances' || call === 'findInstance' || call === 'executingSystemEvents';
-    return callCloud({ clock, repeat, reads, signal, act, misfortune: () => misfortune(call) });
+    return callCloud({ clock, call, repeat, reads, signal, act, misfortune });
   }
 
   #find(id: string): Machine {
