@@ -123,7 +123,7 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
     for (const ids of [differing(gone, missing), differing(view.repairing, repairing)])
       for (const id of ids) touched.ids.add(id);
     gone = missing;
-    view = { instances, gone, repairing, askedAt: list.askedAt, askedAlone: new Map() };
+    view = { instances, gone, repairing, askedAt: list.askedAt, askedAlone: noneAskedAlone };
     [listedAt, seenAt] = [startedAt, clock.now()];
   }
 
@@ -224,6 +224,8 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
     },
   };
 }
+
+const noneAskedAlone: ReadonlyMap<string, number> = new Map();
 
 function touchIfOther(
   touched: Touched,

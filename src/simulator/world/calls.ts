@@ -42,7 +42,10 @@ export async function callCloud<T, Call>(options: {
   for (let attempt = 1, waitMs = firstWaitMs; ; attempt++, waitMs = Math.min(longestWaitMs, waitMs * 2)) {
     signal?.throwIfAborted();
     try {
-      return await request(clock, options.misfortune(options.call), options.act, options.reads === true);
+      const fate = options.misfortune(options.call);
+      if (fate !== null || options.reads !== true) return await request(clock, fate, options.act);
+      await sleep(clock, latencyMs);
+      return options.act();
     } catch (caught) {
       if (!(caught instanceof Failure) || attempt === tries || !mayRepeat(caught, options.repeat))
         throw caught;
@@ -56,11 +59,7 @@ function mayRepeat(failure: Failure, repeat: Repeat): boolean {
   return failure.kind === 'retryable' && repeat === 'always';
 }
 
-async function request<T>(clock: Clock, fate: Misfortune | null, act: () => T, reads: boolean): Promise<T> {
-  if (fate === null && reads) {
-    await sleep(clock, latencyMs);
-    return act();
-  }
+async function request<T>(clock: Clock, fate: Misfortune | null, act: () => T): Promise<T> {
   await sleep(clock, fate?.how === 'slow' ? slowMs : latencyMs / 2);
   if (fate === null || fate.how === 'slow') {
     const answer = act();
