@@ -22,6 +22,8 @@ export interface RunningEffect {
   controller: AbortController | null;
   /** Why nobody listens to it any more; null while somebody does. */
   over: (() => Failure) | null;
+  /** It has come to its end, which is perhaps not durable yet. */
+  hasEnded: boolean;
 }
 
 /** An actor in memory. A quiet one is its record and little else: there are 100,000 of them. */

@@ -42,17 +42,21 @@ export function wallTime(clock: Clock): number {
 
 /** Waits `ms`, or until `signal` is aborted: then it rejects with the signal's reason. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal === undefined)
+    return new Promise((resolve) => {
+      clock.after(ms, resolve);
+    });
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
+    if (signal.aborted) return reject(signal.reason);
     const onAbort = () => {
       cancel();
-      reject(signal?.reason);
+      reject(signal.reason);
     };
     const cancel = clock.after(ms, () => {
-      signal?.removeEventListener('abort', onAbort);
+      signal.removeEventListener('abort', onAbort);
       resolve();
     });
-    signal?.addEventListener('abort', onAbort, { once: true });
+    signal.addEventListener('abort', onAbort, { once: true });
   });
 }
 
@@ -66,7 +70,11 @@ export function microtasksDone(): Promise<void> {
  * what waits for the next tick only when no promise has anything left to do.
  */
 export function promisesDone(): Promise<void> {
-  return new Promise((resolve) => {
-    Promise.resolve().then(() => process.nextTick(resolve));
-  });
+  return new Promise(resolveWhenTheyAre);
 }
+
+function resolveWhenTheyAre(resolve: () => void): void {
+  nothing.then(() => process.nextTick(resolve));
+}
+
+const nothing = Promise.resolve();

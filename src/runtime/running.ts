@@ -27,10 +27,11 @@ export function createRunningEffects({ effects, clock, post, isOpen }: RunningOp
 
   function start(actor: Actor, record: EffectRecord): void {
     const { id, attempt } = record;
-    const running: RunningEffect = { controller: null, over: null };
+    const running: RunningEffect = { controller: null, over: null, hasEnded: false };
     actor.running ??= new Map();
     actor.running.set(attempt, running);
     const end = (event: ActorEvent) => {
+      running.hasEnded = true;
       // It stays among the running ones until its end is durable, or the next commit of its actor would start it again.
       if (running.over || !isOpen()) return;
       post(actor, { kind: 'end', attempt, event });
@@ -93,8 +94,11 @@ function signalOf(running: RunningEffect): AbortSignal {
 
 function abort(running: RunningEffect, why: () => Failure): void {
   running.over = why;
-  running.controller?.abort(why());
+  running.controller?.abort(running.hasEnded ? ended : why());
 }
+
+/** For whatever an effect that has ended left behind. Made once: an error with its stack is dear, and nearly every effect ends so. */
+const ended = refusal('AttemptOver', 'the effect has ended');
 
 /** Why an effect that is not wanted any more can't go on. */
 export function attemptIsOver(attempt: string): Failure {

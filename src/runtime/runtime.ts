@@ -343,8 +343,17 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   }
 }
 
+/** Those that were found sound, with the names of the effects they were held to: a simulation starts the runtime many times. */
+const sound = new WeakMap<
+  RuntimeOptions['machines'],
+  { readonly effects: string; readonly registered: ReadonlyMap<string, RegisteredMachine> }
+>();
+
 /** Refuses a machine that XState would run and that would still go wrong. */
 function register({ machines, effects }: RuntimeOptions): ReadonlyMap<string, RegisteredMachine> {
+  const effectNames = Object.keys(effects).join();
+  const before = sound.get(machines);
+  if (before?.effects === effectNames) return before.registered;
   const known = new Set([...Object.keys(machines), ...Object.keys(effects)]);
   const both = Object.keys(machines).filter((name) => name in effects);
   const faults = [
@@ -352,5 +361,9 @@ function register({ machines, effects }: RuntimeOptions): ReadonlyMap<string, Re
     ...Object.entries(machines).flatMap(([name, entry]) => faultsOf(name, entry, known)),
   ];
   if (faults.length > 0) throw refusal('BadMachine', faults.join('\n'));
-  return new Map(Object.entries(machines).map(([name, entry]) => [name, registerMachine(name, entry)]));
+  const registered = new Map(
+    Object.entries(machines).map(([name, entry]) => [name, registerMachine(name, entry)]),
+  );
+  sound.set(machines, { effects: effectNames, registered });
+  return registered;
 }

@@ -2,7 +2,7 @@ import type { Cloud, Instance } from '../cloud/port.ts';
 import { cloudTags } from '../cloud/port.ts';
 import { toFailure } from '../failure.ts';
 import type { Log } from '../log.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { type CloudView, nothingSeenOfCloud } from './observation.ts';
 
 export interface CloudWatch {
@@ -78,12 +78,16 @@ interface Touched {
  */
 export function watchCloud(options: CloudWatchOptions): CloudWatch {
   const { cloud, clock, log } = options;
-  const stopping = new AbortController();
+  let stopped = false;
+  let cancelPause = () => {};
+  let endPause = () => {};
   let view: CloudView = nothingSeenOfCloud;
   // What the view is made of, so that one instance can be changed without a copy of ten thousand.
   let instances = new Map<string, Instance>();
   let gone = new Set<string>();
   let slots = new Map<string, readonly Instance[]>();
+  /** The list that the two hold and nothing else; null if something came from elsewhere. */
+  let listed: readonly Instance[] | null = null;
   let failure: string | null = 'not asked yet';
   let seenAt = 0;
   let listedAt = Number.NEGATIVE_INFINITY;
@@ -93,28 +97,42 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   async function lookAtAll(touched: Touched): Promise<void> {
     const startedAt = clock.now();
     const list = await cloud.listInstances(options.cluster);
-    const found = new Map(list.instances.map((each) => [each.id, each]));
+    const inList = isAsListed(list.instances) ? instances : byId(list.instances);
     const known = options.known();
     const missing = new Set<string>();
+    const unlisted = new Map<string, Instance>();
     for (const id of known) {
-      if (found.has(id)) continue;
+      if (inList.has(id) || unlisted.has(id)) continue;
       const alone = gone.has(id) ? null : await cloud.findInstance(id);
       if (alone === null) missing.add(id);
-      else found.set(id, alone);
+      else unlisted.set(id, alone);
     }
+    const found = unlisted.size === 0 ? inList : new Map([...inList, ...unlisted]);
     if (known.length > 1 && missing.size === known.length)
       throw new Error(
         `the cloud knows none of the ${known.length} instances of this cluster: are the account and region right?`,
       );
     const repairing = await repairingOf(options.troubled().filter((id) => found.has(id)));
-    for (const [id, instance] of found) touchIfOther(touched, id, instances.get(id), instance);
-    for (const [id, instance] of instances)
-      if (!found.has(id)) touchIfOther(touched, id, instance, undefined);
+    if (found !== instances) {
+      for (const [id, instance] of found) touchIfOther(touched, id, instances.get(id), instance);
+      for (const [id, instance] of instances)
+        if (!found.has(id)) touchIfOther(touched, id, instance, undefined);
+      [instances, slots] = [found, groupBySlot(list.instances)];
+      listed = unlisted.size === 0 ? list.instances : null;
+    }
     for (const ids of [differing(gone, missing), differing(view.repairing, repairing)])
       for (const id of ids) touched.ids.add(id);
-    [instances, gone, slots] = [found, missing, groupBySlot(list.instances)];
-    view = { instances, gone, repairing, askedAt: list.askedAt, askedAlone: new Map() };
+    gone = missing;
+    view = { instances, gone, repairing, askedAt: list.askedAt, askedAlone: noneAskedAlone };
     [listedAt, seenAt] = [startedAt, clock.now()];
+  }
+
+  function isAsListed(list: readonly Instance[]): boolean {
+    return (
+      listed !== null &&
+      list.length === listed.length &&
+      list.every((each, index) => isUnchanged(listed?.[index], each))
+    );
   }
 
   /** Those with a node that is not well, one by one: what the last list said of them may be long ago. */
@@ -130,6 +148,7 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
       if (found !== null && sameInstance(before, found)) continue;
       if (found === null && gone.has(id)) continue;
       touched.ids.add(id);
+      listed = null;
       if (found === null) {
         instances.delete(id);
         gone.add(id);
@@ -158,20 +177,28 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   const listEveryMs = () => listIntervalMs(instances.size, options.intervalMs());
 
   async function follow(): Promise<void> {
-    while (!stopping.signal.aborted) {
+    while (!stopped) {
       const touched: Touched = { ids: new Set(), slots: new Set() };
       try {
         await (clock.now() - listedAt >= listEveryMs() ? lookAtAll(touched) : lookAtTroubled(touched));
         failure = null;
       } catch (caught) {
-        if (stopping.signal.aborted) return;
+        if (stopped) return;
         const why = toFailure(caught).message;
         if (why !== failure) log.warn('the cloud could not be asked for its instances', { why });
         failure = why;
       }
       options.changed(touched);
-      await sleep(clock, options.intervalMs(), stopping.signal).catch(() => {});
+      if (!stopped) await pause(options.intervalMs());
     }
+  }
+
+  /** Ended early by `stop`: a listener to the signal for each look would be dear. */
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      cancelPause = clock.after(ms, resolve);
+      endPause = resolve;
+    });
   }
 
   const following = follow();
@@ -190,11 +217,15 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
       return `the newest list is ${Math.round(ageMs / 1000)} s old${failure === null ? '' : ` (${failure})`}`;
     },
     async stop() {
-      stopping.abort(new Error('stopped'));
+      stopped = true;
+      cancelPause();
+      endPause();
       await following;
     },
   };
 }
+
+const noneAskedAlone: ReadonlyMap<string, number> = new Map();
 
 function touchIfOther(
   touched: Touched,
@@ -227,6 +258,14 @@ function sameInstance(a: Instance | undefined, b: Instance): boolean {
   );
 }
 
+/** All that a list tells. */
+function isUnchanged(a: Instance | undefined, b: Instance): boolean {
+  return (
+    a === b ||
+    (sameInstance(a, b) && a?.id === b.id && a.imageId === b.imageId && a.instanceType === b.instanceType)
+  );
+}
+
 function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((each, index) => each === b[index]);
 }
@@ -239,6 +278,10 @@ function sameTags(a: Instance['tags'], b: Instance['tags']): boolean {
 /** The slots that their tags name. */
 function slotsOf(...instances: readonly (Instance | null | undefined)[]): ReadonlySet<string> {
   return new Set(instances.flatMap((each) => each?.tags[cloudTags.slot] ?? []));
+}
+
+function byId(instances: readonly Instance[]): Map<string, Instance> {
+  return new Map(instances.map((each) => [each.id, each]));
 }
 
 function groupBySlot(instances: Iterable<Instance>): Map<string, readonly Instance[]> {

@@ -55,7 +55,7 @@ export class ControlPlane {
     this.#desk = createDesk<MemberRequest>({
       clock: parts.clock,
       log: parts.log,
-      decide: (request) =>
+      decider: () => (request) =>
         admitMember(request, {
           paused: parts.paused(),
           held: this.#fresh()?.held ?? false,

@@ -41,7 +41,8 @@ const reviewEveryMs = 1_000;
 export function createDesk<Request extends { readonly slot: string; readonly rung: string }>(options: {
   readonly clock: Clock;
   readonly log: Log;
-  decide(request: Request): Decision;
+  /** Begins a look. What it returns decides all requests of that look, so that what they share is gathered once. */
+  decider(): (request: Request) => Decision;
 }): AdmissionDesk<Request> {
   const { clock, log } = options;
   const pending = new Map<string, Pending<Request>>();
@@ -59,8 +60,10 @@ export function createDesk<Request extends { readonly slot: string; readonly run
   function look(): void {
     cancelReview = null;
     reviewIsSoon = false;
+    if (pending.size === 0) return;
+    const decide = options.decider();
     for (const [slot, entry] of pending) {
-      const decision = options.decide(entry.request);
+      const decision = decide(entry.request);
       if (decision.granted) {
         pending.delete(slot);
         granted.add(slot);

@@ -22,7 +22,7 @@ export interface Knowledge {
   /** Slots whose grant their record does not show yet. */
   readonly granted: ReadonlySet<string>;
   seen(actor: NodeActor): Observation | null;
-  storm(actor: NodeActor): Storming;
+  storm(context: NodeActor['context']): Storming;
   confirmed(actor: NodeActor): 'yes' | 'no' | 'asking';
   /** Of a master's slot; null while no quorum was seen lately. */
   quorum(slot: string): QuorumFacts | null;
@@ -36,7 +36,7 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
   if (actor === undefined) return null;
   const { context } = actor;
   const seen = known.seen(actor);
-  const storm = known.storm(actor);
+  const storm = known.storm(context);
   const ours = tagged(context.instanceId, known);
   const others = permitsOfOthers(request, known);
   const pool = known.pools.get(request.pool);
@@ -76,19 +76,21 @@ function isPlain(request: AdmissionRequest, seen: Observation | null): boolean {
 
 /** Counts whose record holds a permit, and who was granted one that the record does not show yet: each once, and not who asks. */
 function permitsOfOthers(request: AdmissionRequest, { fleet, granted }: Knowledge) {
-  let [ofPool, ofControlPlane] = [0, 0];
-  const count = ({ context: { slot, pool, role } }: NodeActor) => {
-    if (slot === request.slot) return;
-    if (pool === request.pool) ofPool += 1;
-    if (role === 'controlPlane') ofControlPlane += 1;
-  };
+  const others = { ofPool: 0, ofControlPlane: 0 };
   const permits = fleet.permits();
-  for (const actor of permits.values()) count(actor);
-  for (const slot of granted) {
-    const actor = permits.has(slot) ? undefined : fleet.get(slot);
-    if (actor !== undefined) count(actor);
-  }
-  return { ofPool, ofControlPlane };
+  for (const actor of permits.values()) count(actor, request, others);
+  for (const slot of granted) if (!permits.has(slot)) count(fleet.get(slot), request, others);
+  return others;
+}
+
+function count(
+  actor: NodeActor | undefined,
+  request: AdmissionRequest,
+  others: { ofPool: number; ofControlPlane: number },
+): void {
+  if (actor === undefined || actor.context.slot === request.slot) return;
+  if (actor.context.pool === request.pool) others.ofPool += 1;
+  if (actor.context.role === 'controlPlane') others.ofControlPlane += 1;
 }
 
 /** Who paused repairs of this node, the widest first; null if nobody did. */

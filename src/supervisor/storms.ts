@@ -9,6 +9,11 @@ export type Storming =
   | { readonly state: 'calm' }
   | { readonly state: 'holding' | 'confirming'; readonly scope: string };
 
+interface Scoped {
+  readonly pool: string;
+  readonly zone: string;
+}
+
 /** What the breaker of a scope is started with. */
 export function stormInput(scope: string, numbers: SupervisorConfig['supervisor']): StormInput {
   return {
@@ -31,10 +36,7 @@ export function tellStorms(runtime: Runtime, counts: ReadonlyMap<string, ScopeCo
 }
 
 /** `holding` anywhere is worse than `confirming`, and that is worse than calm. */
-export function worstStorm(
-  runtime: Runtime,
-  context: { readonly pool: string; readonly zone: string },
-): Storming {
+function worstStorm(runtime: Runtime, context: Scoped): Storming {
   let worst: Storming = { state: 'calm' };
   for (const scope of scopesOf(context)) {
     const record = runtime.record(actorIds.storm(scope));
@@ -43,6 +45,18 @@ export function worstStorm(
     if (state === 'confirming') worst = { state, scope };
   }
   return worst;
+}
+
+/** The same for one look: each pool with each zone is asked for once. */
+export function stormsNow(runtime: Runtime): (context: Scoped) => Storming {
+  const byPool = new Map<string, Map<string, Storming>>();
+  return (context) => {
+    const byZone = byPool.get(context.pool) ?? new Map<string, Storming>();
+    byPool.set(context.pool, byZone);
+    const known = byZone.get(context.zone) ?? worstStorm(runtime, context);
+    byZone.set(context.zone, known);
+    return known;
+  };
 }
 
 /** The runtime has checked the record's machine and version, so its context is what it says. */

@@ -21,7 +21,7 @@ import { tellNode } from './reconcile.ts';
 import { createSecondSignal, type SecondSignal } from './second-signal.ts';
 import { sendDurably } from './send-durably.ts';
 import { Slots } from './slots.ts';
-import { tellStorms, worstStorm } from './storms.ts';
+import { stormsNow, tellStorms } from './storms.ts';
 
 export interface SupervisorParts {
   readonly config: SupervisorConfig;
@@ -63,9 +63,8 @@ export class Supervisor {
   readonly #pools: ReadonlyMap<string, PoolConfig>;
   readonly #signal: SecondSignal;
   /** Made once: admission asks again and again. */
-  readonly #senses: Pick<Knowledge, 'seen' | 'storm' | 'confirmed' | 'quorum'> = {
+  readonly #senses: Pick<Knowledge, 'seen' | 'confirmed' | 'quorum'> = {
     seen: (actor) => this.seen(actor),
-    storm: (actor) => worstStorm(this.#parts.runtime, actor.context),
     confirmed: (actor) => this.#signal.confirmed(actor),
     quorum: (slot) => this.controlPlane?.factsOf(slot) ?? null,
   };
@@ -109,7 +108,7 @@ export class Supervisor {
         this.#touch('all');
       },
     });
-    this.desk = createDesk({ clock: parts.clock, log: parts.log, decide: (request) => this.decide(request) });
+    this.desk = createDesk({ clock: parts.clock, log: parts.log, decider: () => this.#decider() });
     this.#signal = createSecondSignal({ ...parts, changed: () => this.desk.review() });
     this.controlPlane = this.#createControlPlane();
   }
@@ -128,11 +127,8 @@ export class Supervisor {
       clock,
       log,
       cluster: config.cluster,
-      known: () => [
-        ...this.fleet.all().flatMap(({ context }) => context.instanceId ?? []),
-        ...(this.controlPlane?.instances() ?? []),
-      ],
-      troubled: () => [...this.fleet.busy().values()].flatMap(({ context }) => context.instanceId ?? []),
+      known: () => [...instancesOf(this.fleet.values()), ...(this.controlPlane?.instances() ?? [])],
+      troubled: () => instancesOf(this.fleet.busy().values()),
       intervalMs: () =>
         this.fleet.urgent().size > 0 ? config.supervisor.cloudPollBusyMs : config.supervisor.cloudPollMs,
       changed: (touched) => this.#onCloud(touched),
@@ -261,7 +257,13 @@ export class Supervisor {
     });
   }
 
-  decide(request: AdmissionRequest): Decision {
+  /** Decides requests on what is known at this moment: nothing of it changes while the desk looks, but who was granted a permit. */
+  #decider(): (request: AdmissionRequest) => Decision {
+    const known = this.#knowledge();
+    return (request) => this.#decide(request, known);
+  }
+
+  #decide(request: AdmissionRequest, known: Knowledge): Decision {
     // Scaled up again: the actor hears of it with the next look.
     if (request.rung === 'retiring' && this.#slots.isWanted(request.slot))
       return { granted: false, rule: 'wanted', why: 'its pool wants it again' };
@@ -272,18 +274,14 @@ export class Supervisor {
         why: 'the cloud has locked its instance: a person must clear that',
       };
     const failedAt = this.#failedAt.get(request.slot);
-    const suspectMs = policyValue(this.fleet.get(request.slot)?.context.policy ?? {}, 'suspectMs');
-    if (
-      request.rung !== 'retiring' &&
-      failedAt !== undefined &&
-      this.#parts.clock.now() - failedAt < suspectMs
-    )
+    const suspectMs = policyValue(this.fleet.get(request.slot)?.context.policy ?? noChanges, 'suspectMs');
+    if (request.rung !== 'retiring' && failedAt !== undefined && known.now - failedAt < suspectMs)
       return {
         granted: false,
         rule: 'freshFailure',
         why: 'the node was Ready a moment ago: that must last first',
       };
-    const facts = factsFor(request, this.#knowledge());
+    const facts = factsFor(request, known);
     return facts === null
       ? { granted: false, rule: 'foreign', why: `there is no actor for the slot ${request.slot}` }
       : admit(request, facts);
@@ -302,6 +300,7 @@ export class Supervisor {
       instances: this.#cloud?.view().instances ?? new Map<string, Instance>(),
       granted: this.desk.grantedSlots(),
       ...this.#senses,
+      storm: stormsNow(this.#parts.runtime),
       quorumHoldsPermit: this.controlPlane?.holdsPermit() ?? false,
     };
   }
@@ -328,12 +327,13 @@ export class Supervisor {
       return;
     }
     const instances = this.#index.update(view, touched);
-    this.#touch([...touched].flatMap((name) => this.fleet.slotOfNode(name) ?? []));
-    this.#touch([...instances].flatMap((id) => this.fleet.slotOfInstance(id) ?? []));
+    for (const name of touched) this.#note(this.fleet.slotOfNode(name));
+    for (const id of instances) this.#note(this.fleet.slotOfInstance(id));
+    this.#touch([]);
   }
 
   #onCloud({ ids, slots }: TouchedInstances): void {
-    this.#touch([...ids].flatMap((id) => this.fleet.slotOfInstance(id) ?? []));
+    for (const id of ids) this.#note(this.fleet.slotOfInstance(id));
     this.#touch(slots);
     this.#touch(this.#slots.missing ? 'all' : this.#awaitingCloud);
   }
@@ -355,6 +355,11 @@ export class Supervisor {
       this.#sightWaiters.clear();
     }
     this.#touch('all');
+  }
+
+  /** For the look that the next `#touch` asks for. */
+  #note(slot: string | undefined): void {
+    if (slot !== undefined) this.#touched.add(slot);
   }
 
   /** The next look, soon, compares these slots. */
@@ -458,6 +463,13 @@ export class Supervisor {
     }
     this.#touch([]);
   }
+}
+
+/** The instances that these actors believe in. */
+function instancesOf(actors: Iterable<NodeActor>): string[] {
+  const ids: string[] = [];
+  for (const { context } of actors) if (context.instanceId !== null) ids.push(context.instanceId);
+  return ids;
 }
 
 const noChanges = Object.freeze({});

@@ -68,4 +68,49 @@ describe('watching the cloud', () => {
     expect(watch.unseenBecause()).toMatch(/is 59 s old \(no answer came\)/);
     await Promise.all([watch.stop(), clock.advance(0)]);
   });
+
+  test('an instance that several believe in is asked for once when a list lacks it', async () => {
+    const { clock, cloud, start } = setUp(['i-1', 'i-1']);
+    const lost = cloud.add();
+    const asked: string[] = [];
+    cloud.listInstances = async () => ({ instances: [], askedAt: clock.now() });
+    cloud.findInstance = async (id) => {
+      asked.push(id);
+      return lost;
+    };
+    const watch = start();
+    await clock.advance(0);
+    expect(asked).toEqual(['i-1']);
+    await Promise.all([watch.stop(), clock.advance(0)]);
+  });
+
+  test('a list that is as the one before changes nothing but its time; every change in one is taken over', async () => {
+    const { clock, cloud, start } = setUp(['i-1']);
+    cloud.add();
+    const watch = start();
+    await clock.advance(0);
+    const { instances } = watch.view();
+    await clock.advance(10_000);
+    expect(watch.view().instances).toBe(instances);
+    expect(watch.view().askedAt).toBe(11_000);
+    cloud.change('i-1', { imageId: 'm-2' });
+    await clock.advance(10_000);
+    expect(watch.view().instances.get('i-1')?.imageId).toBe('m-2');
+    const second = cloud.add({ tags: { 'wdrip.io/cluster': 'test', 'wdrip.io/slot': 'workers-1' } });
+    await clock.advance(10_000);
+    expect([...watch.view().instances.keys()]).toEqual(['i-1', 'i-2']);
+    expect(watch.bySlot().get('workers-1')).toEqual([second]);
+    await Promise.all([watch.stop(), clock.advance(0)]);
+  });
+
+  test('stopped between two looks, it looks no more', async () => {
+    const { clock, cloud, start } = setUp(['i-1']);
+    cloud.add();
+    const watch = start();
+    await clock.advance(0);
+    const { askedAt } = watch.view();
+    await watch.stop();
+    await clock.advance(60_000);
+    expect(watch.view().askedAt).toBe(askedAt);
+  });
 });

@@ -18,7 +18,7 @@ function setUp(places: number) {
   const desk: AdmissionDesk = createDesk<AdmissionRequest>({
     clock,
     log: silentLog,
-    decide: () => {
+    decider: () => () => {
       const out = new Set([...taken, ...desk.grantedSlots()]).size;
       return out < limit.places ? { granted: true } : budget(out);
     },

@@ -25,14 +25,16 @@ const firstWaitMs = 500;
 const longestWaitMs = 8_000;
 
 /** Makes the requests of a call, with the misfortunes that are drawn for them, and asks again where that is safe. */
-export async function callCloud<T>(options: {
+export async function callCloud<T, Call>(options: {
   readonly clock: Clock;
   readonly repeat: Repeat;
   /** It only reads: then it makes no difference when within its time it is served, and it is served at its end. */
   readonly reads?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** What is asked for. */
+  readonly call: Call;
   /** Draws the next request's fate. Called once a request, when it is made. */
-  readonly misfortune: () => Misfortune | null;
+  readonly misfortune: (call: Call) => Misfortune | null;
   /** What the request does. It throws `Failure` where the cloud refuses. */
   readonly act: () => T;
 }): Promise<T> {
@@ -40,7 +42,10 @@ export async function callCloud<T>(options: {
   for (let attempt = 1, waitMs = firstWaitMs; ; attempt++, waitMs = Math.min(longestWaitMs, waitMs * 2)) {
     signal?.throwIfAborted();
     try {
-      return await request(clock, options.misfortune(), options.act, options.reads === true);
+      const fate = options.misfortune(options.call);
+      if (fate !== null || options.reads !== true) return await request(clock, fate, options.act);
+      await sleep(clock, latencyMs);
+      return options.act();
     } catch (caught) {
       if (!(caught instanceof Failure) || attempt === tries || !mayRepeat(caught, options.repeat))
         throw caught;
@@ -54,11 +59,7 @@ function mayRepeat(failure: Failure, repeat: Repeat): boolean {
   return failure.kind === 'retryable' && repeat === 'always';
 }
 
-async function request<T>(clock: Clock, fate: Misfortune | null, act: () => T, reads: boolean): Promise<T> {
-  if (fate === null && reads) {
-    await sleep(clock, latencyMs);
-    return act();
-  }
+async function request<T>(clock: Clock, fate: Misfortune | null, act: () => T): Promise<T> {
   await sleep(clock, fate?.how === 'slow' ? slowMs : latencyMs / 2);
   if (fate === null || fate.how === 'slow') {
     const answer = act();

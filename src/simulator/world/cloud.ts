@@ -90,6 +90,8 @@ export class SimulatedCloud implements Cloud {
   >();
   /** Deleted a moment ago: a list that is late still shows them. */
   #lingering: { readonly instance: Instance; readonly bornAt: number; readonly until: number }[] = [];
+  /** What a list of a cluster shows, until something changes. */
+  #newest: { readonly cluster: string; readonly instances: readonly Instance[] } | null = null;
   #count = 0;
   #diskCount = 0;
 
@@ -104,26 +106,39 @@ export class SimulatedCloud implements Cloud {
     let listed: readonly Instance[] | null = null;
     for (let page = 0; ; page++) {
       const all: readonly Instance[] = await this.#call('listInstances', 'always', undefined, () => {
-        listed ??= this.#listed(cluster, lagMs).filter(() => !(this.#options.lacks?.() ?? false));
+        listed ??= this.#withoutLacking(this.#listed(cluster, lagMs));
         return listed;
       });
-      if ((page + 1) * pageSize > all.length) return { instances: all.map(asListed), askedAt };
+      if ((page + 1) * pageSize > all.length) return { instances: all, askedAt };
     }
   }
 
-  /** What a list shows: all as they are, or as they were `lagMs` ago. */
+  /** What a list shows: all as they are, or as they were `lagMs` ago. The same array while nothing has changed. */
   #listed(cluster: string, lagMs: number): readonly Instance[] {
-    const ours = ({ tags }: Instance) => tags[cloudTags.cluster] === cluster;
-    const now = [...this.machines.values()].filter(({ instance }) => ours(instance));
-    if (lagMs === 0) return now.map(({ instance }) => instance);
+    if (lagMs > 0) return this.#listedLate(cluster, lagMs);
+    if (this.#newest?.cluster !== cluster) {
+      const ours = [...this.machines.values()].filter(({ instance }) => isOf(cluster, instance));
+      this.#newest = { cluster, instances: ours.map(({ instance }) => asListed(instance)) };
+    }
+    return this.#newest.instances;
+  }
+
+  #listedLate(cluster: string, lagMs: number): readonly Instance[] {
     const then = this.#options.clock.now() - lagMs;
-    const late = now
-      .filter(({ bornAt }) => bornAt <= then)
+    const late = [...this.machines.values()]
+      .filter(({ instance, bornAt }) => isOf(cluster, instance) && bornAt <= then)
       .map(({ instance, past }) => past.find(({ until }) => until > then)?.instance ?? instance);
     const gone = this.#lingering.filter(
-      ({ instance, bornAt, until }) => bornAt <= then && until > then && ours(instance),
+      ({ instance, bornAt, until }) => bornAt <= then && until > then && isOf(cluster, instance),
     );
-    return [...late, ...gone.map(({ instance }) => instance)];
+    return [...late, ...gone.map(({ instance }) => instance)].map(asListed);
+  }
+
+  /** The same array if it lacks none. */
+  #withoutLacking(all: readonly Instance[]): readonly Instance[] {
+    const { lacks } = this.#options;
+    const left = lacks === undefined ? all : all.filter(() => !lacks());
+    return left.length === all.length ? all : left;
   }
 
   findInstance(id: string): Promise<Instance | null> {
@@ -131,13 +146,10 @@ export class SimulatedCloud implements Cloud {
   }
 
   executingSystemEvents(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    const now = () => this.#options.clock.now();
-    return this.#call(
-      'executingSystemEvents',
-      'always',
-      undefined,
-      () => new Set(ids.filter((id) => (this.machines.get(id)?.eventUntil ?? 0) > now())),
-    );
+    return this.#call('executingSystemEvents', 'always', undefined, () => {
+      const now = this.#options.clock.now();
+      return new Set(ids.filter((id) => (this.machines.get(id)?.eventUntil ?? 0) > now));
+    });
   }
 
   reboot(id: string, options: Asking & { readonly force: boolean }): Promise<void> {
@@ -278,6 +290,7 @@ export class SimulatedCloud implements Cloud {
       past: [],
     };
     this.machines.set(id, machine);
+    this.#newest = null;
     this.#later(machine, takes.pending, () => this.#starting(machine));
     return id;
   }
@@ -340,7 +353,7 @@ export class SimulatedCloud implements Cloud {
   #call<T>(call: CloudCall, repeat: Repeat, signal: AbortSignal | undefined, act: () => T): Promise<T> {
     const { clock, misfortune } = this.#options;
     const reads = call === 'listInstances' || call === 'findInstance' || call === 'executingSystemEvents';
-    return callCloud({ clock, repeat, reads, signal, act, misfortune: () => misfortune(call) });
+    return callCloud({ clock, call, repeat, reads, signal, act, misfortune });
   }
 
   #find(id: string): Machine {
@@ -394,6 +407,7 @@ export class SimulatedCloud implements Cloud {
     const recent = machine.past.filter(({ until }) => until > now - longestLagMs);
     machine.past = [...recent, { instance: machine.instance, until: now }];
     machine.instance = { ...machine.instance, ...change };
+    this.#newest = null;
     this.#options.onChange?.(machine.instance.id);
   }
 
@@ -418,6 +432,7 @@ export class SimulatedCloud implements Cloud {
     this.#later(machine, takes.deleting, () => {
       const now = this.#options.clock.now();
       this.machines.delete(machine.instance.id);
+      this.#newest = null;
       this.lockedSince.delete(machine.instance.id);
       this.#options.onChange?.(machine.instance.id);
       this.#lingering = this.#lingering.filter(({ until }) => until > now - longestLagMs);
@@ -433,6 +448,10 @@ export class SimulatedCloud implements Cloud {
       if (machine.moves === moves) then();
     });
   }
+}
+
+function isOf(cluster: string, { tags }: Instance): boolean {
+  return tags[cloudTags.cluster] === cluster;
 }
 
 /**

@@ -92,6 +92,7 @@ export function createObjectStorage(options: ObjectStorageOptions): ObjectStorag
       const fate = () => (gone.has(region) ? lost : misfortune(call));
       return callCloud({
         clock,
+        call,
         repeat: 'always',
         signal,
         misfortune: fate,
