@@ -18,8 +18,8 @@ export const deadlines = {
  */
 export const longestMessageBytes = 64 * 1024 * 1024;
 /**
- * What a server may send on a connection before it hears that it was read. HTTP/2's own 64 KiB are two pieces of a snapshot: the server would
- * stop after each, which takes twice the time, and twice the processor's on both sides.
+ * What a server may send on a connection before it hears that it was read. HTTP/2's own 64 KiB are two pieces of a snapshot: the server
+ * would stop after each, which takes twice the time, and twice the processor's on both sides.
  */
 export const windowBytes = 1024 * 1024;
 /** An endpoint that is refused is tried again this soon: a member comes back in seconds, and it is the caller who asks again. */
