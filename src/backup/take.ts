@@ -93,6 +93,7 @@ async function take(options: TakeOptions, signal: AbortSignal): Promise<TakenBac
     keyOf('snapshot'),
     options.stores,
     signal,
+    snapshot.sha256,
   );
   const second = await upload(options, id, 'mind', once(mind), keyOf('mind'), first.stores, signal);
   if (first.facts.plainBytes !== snapshot.sizeBytes || snapshot.sizeBytes < SMALLEST_SNAPSHOT_BYTES)
@@ -149,6 +150,7 @@ async function upload(
   stream: StreamKey,
   stores: readonly ObjectStore[],
   signal: AbortSignal,
+  sha256?: () => string,
 ): Promise<Uploaded> {
   const { clock, cluster } = options;
   let broken: { readonly cause: unknown } | undefined;
@@ -160,7 +162,7 @@ async function upload(
       throw cause;
     }
   }
-  const sealing = seal(watched(), stream);
+  const sealing = seal(watched(), stream, sha256);
   const regions = stores.map(({ region }) => region);
   const branches = fanOut(sealing.stored, regions, { clock, patienceMs: PATIENCE_MS });
   const { done, problems } = await inEachRegion(
