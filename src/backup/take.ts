@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { chooseMember } from './choose-member.ts';
 import { withDeadline } from './deadline.ts';
-import { inEachRegion } from './each-region.ts';
+import { inEachRegion, type RegionResults } from './each-region.ts';
 import { fanOut } from './fan-out.ts';
 import { type StreamKey, streamKey } from './format/frame.ts';
 import { type StreamFacts, seal } from './format/seal.ts';
@@ -93,7 +93,11 @@ async function take(options: TakeOptions, signal: AbortSignal): Promise<TakenBac
     keyOf('snapshot'),
     options.stores,
     signal,
+    snapshot.sha256,
   );
+  // Of all that follows nothing changes it, so it is computed while that goes on.
+  const hashingAgain = hashAgain(etcd, endpoint, status.revision, signal);
+  hashingAgain.catch(() => undefined);
   const second = await upload(options, id, 'mind', once(mind), keyOf('mind'), first.stores, signal);
   if (first.facts.plainBytes !== snapshot.sizeBytes || snapshot.sizeBytes < SMALLEST_SNAPSHOT_BYTES)
     throw new Failure({
@@ -101,7 +105,9 @@ async function take(options: TakeOptions, signal: AbortSignal): Promise<TakenBac
       code: 'SnapshotBroken',
       message: `${endpoint} gave a snapshot of ${first.facts.plainBytes} bytes, and spoke of ${snapshot.sizeBytes}`,
     });
-  const hashes = uniqueHashes([await hashing, await hashAgain(etcd, endpoint, status.revision, signal)]);
+  const streams = { snapshot: first.facts, mind: second.facts };
+  const read = await readAllBack(options, id, streams, keyOf, second.stores, signal);
+  const hashes = uniqueHashes([await hashing, await hashingAgain]);
 
   const manifest: Manifest = {
     format: FORMAT,
@@ -121,15 +127,14 @@ async function take(options: TakeOptions, signal: AbortSignal): Promise<TakenBac
     },
     versions: options.versions,
     key: dataKey.wrapped,
-    streams: { snapshot: first.facts, mind: second.facts },
+    streams,
   };
   return publish(
     options,
     manifest,
     dataKey.plain,
-    keyOf,
-    second.stores,
-    [...first.problems, ...second.problems],
+    read.done.map(({ store }) => store),
+    [...first.problems, ...second.problems, ...read.problems],
     signal,
   );
 }
@@ -149,6 +154,7 @@ async function upload(
   stream: StreamKey,
   stores: readonly ObjectStore[],
   signal: AbortSignal,
+  sha256?: () => string,
 ): Promise<Uploaded> {
   const { clock, cluster } = options;
   let broken: { readonly cause: unknown } | undefined;
@@ -160,7 +166,7 @@ async function upload(
       throw cause;
     }
   }
-  const sealing = seal(watched(), stream);
+  const sealing = seal(watched(), stream, sha256);
   const regions = stores.map(({ region }) => region);
   const branches = fanOut(sealing.stored, regions, { clock, patienceMs: PATIENCE_MS });
   const { done, problems } = await inEachRegion(
@@ -185,22 +191,20 @@ async function upload(
   return { facts: sealing.facts(), stores: done.map(({ store }) => store), problems };
 }
 
-/** Reads everything back, and writes the manifest where it is as it should be. */
-async function publish(
-  options: TakeOptions,
-  manifest: Manifest,
-  dataKey: Buffer,
+/** Reads everything back in all regions. */
+async function readAllBack(
+  { clock, cluster }: TakeOptions,
+  id: string,
+  streams: Manifest['streams'],
   keyOf: (stream: StreamName) => StreamKey,
   stores: readonly ObjectStore[],
-  before: readonly RegionProblem[],
   signal: AbortSignal,
-): Promise<TakenBackup> {
-  const { clock, cluster } = options;
+): Promise<RegionResults<void>> {
   const names = namesOf(cluster);
   const check = async (store: ObjectStore, depth: 'bytes' | 'content', late: AbortSignal) => {
     for (const name of streamNames)
       await readBack(
-        { store, key: names.stream(manifest.id, name), facts: manifest.streams[name], stream: keyOf(name) },
+        { store, key: names.stream(id, name), facts: streams[name], stream: keyOf(name) },
         depth,
         late,
       );
@@ -212,18 +216,25 @@ async function publish(
   );
   const [whole] = read.done;
   if (whole && whole.store !== stores[0]) await check(whole.store, 'content', signal);
+  return read;
+}
+
+/** Writes the manifest where everything is as it should be. */
+async function publish(
+  options: TakeOptions,
+  manifest: Manifest,
+  dataKey: Buffer,
+  stores: readonly ObjectStore[],
+  before: readonly RegionProblem[],
+  signal: AbortSignal,
+): Promise<TakenBackup> {
+  const { clock, cluster } = options;
   const text = writeManifest(manifest, dataKey);
   const written = await inEachRegion(
-    {
-      stores: read.done.map(({ store }) => store),
-      about: 'writing the manifest',
-      clock,
-      graceMs: GRACE_MS,
-      signal,
-    },
-    (store, late) => writeOnce(store, names.manifest(manifest.id), text, late),
+    { stores, about: 'writing the manifest', clock, graceMs: GRACE_MS, signal },
+    (store, late) => writeOnce(store, namesOf(cluster).manifest(manifest.id), text, late),
   );
-  const problems = [...before, ...read.problems, ...written.problems];
+  const problems = [...before, ...written.problems];
   if (written.done.length === 0) throw noRegion(cluster, problems);
   return { manifest, regions: written.done.map(({ store }) => store.region), problems };
 }

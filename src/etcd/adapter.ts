@@ -176,7 +176,7 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
           message: `${what}: it ended without a byte`,
         });
       const sizeBytes = snapshotSize(first.value);
-      return { sizeBytes, version, bytes: verified(first.value, pieces, sizeBytes, what, asking?.signal) };
+      return { sizeBytes, version, ...verified(first.value, pieces, sizeBytes, what, asking?.signal) };
     },
     async defragment(endpoint, asking) {
       await ask(endpoint, 'its defragmentation', deadlines.defragment, asking, (client, call) =>

@@ -3,7 +3,7 @@ import { Etcd3, type IHashKVRequest, type IHashKVResponse } from 'etcd3';
 import { Failure } from '../failure.ts';
 import { type Clock, wallTime } from '../runtime/clock.ts';
 import { failureOf } from './failures.ts';
-import { keepaliveMs, longestMessageBytes, mostConnections, reconnectMs } from './limits.ts';
+import { keepaliveMs, longestMessageBytes, mostConnections, reconnectMs, windowBytes } from './limits.ts';
 import { type Asking, type Endpoint, mayAskNext } from './port.ts';
 
 /** What a member is spoken to with, each as PEM. */
@@ -155,6 +155,7 @@ export class Connections {
         'grpc.keepalive_time_ms': keepaliveMs.idle,
         'grpc.keepalive_timeout_ms': keepaliveMs.answer,
         'grpc.max_receive_message_length': longestMessageBytes,
+        'grpc-node.flow_control_window': windowBytes,
         // A name of a proxy in the environment is not for these.
         'grpc.enable_http_proxy': 0,
       },

@@ -17,6 +17,11 @@ export const deadlines = {
  * it.
  */
 export const longestMessageBytes = 64 * 1024 * 1024;
+/**
+ * What a server may send on a connection before it hears that it was read. HTTP/2's own 64 KiB are two pieces of a snapshot: the server
+ * would stop after each, which takes twice the time, and twice the processor's on both sides.
+ */
+export const windowBytes = 1024 * 1024;
 /** An endpoint that is refused is tried again this soon: a member comes back in seconds, and it is the caller who asks again. */
 export const reconnectMs = { first: 100, longest: 1_000 } as const;
 /** A connection that is silent for this long is tested, and given up after the second: etcd refuses tests more often than every 5 s. */

@@ -96,6 +96,8 @@ export interface SnapshotStream {
    * `SnapshotBroken`, `NoAnswer` or `Unreachable`. Leaving the loop early ends the call.
    */
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Of all bytes, in hex: they have been hashed on their way. Throws before `bytes` has come to its end without a failure. */
+  sha256(): string;
 }
 
 /** One key's change. */

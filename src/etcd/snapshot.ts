@@ -3,6 +3,7 @@ import type { ISnapshotResponse } from 'etcd3';
 import { Failure } from '../failure.ts';
 import { failureOf } from './failures.ts';
 import { numberOf } from './numbers.ts';
+import type { SnapshotStream } from './port.ts';
 
 /** Of the SHA-256 that etcd sends after its database. */
 export const checksumBytes = 32;
@@ -12,38 +13,52 @@ export function snapshotSize(first: ISnapshotResponse): number {
   return first.blob.length + numberOf(first.remaining_bytes, 'the snapshot’s size') + checksumBytes;
 }
 
-/** Gives the pieces on as they come, and throws at the end if they are not what the server read from its disk. */
-export async function* verified(
+/**
+ * Gives the pieces on as they come, and throws at the end if they are not what the server read from its disk. They are hashed once:
+ * the sum of the database, which the server sends after it, is on the way to that of all bytes.
+ */
+export function verified(
   first: ISnapshotResponse,
   rest: AsyncGenerator<ISnapshotResponse>,
   sizeBytes: number,
   what: string,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
+): Pick<SnapshotStream, 'bytes' | 'sha256'> {
   const digest = new Digest(sizeBytes - checksumBytes);
-  try {
-    digest.take(first.blob);
-    yield first.blob;
-    for await (const { blob } of rest) {
-      digest.take(blob);
-      if (blob.length > 0) yield blob;
+  let whole: string | undefined;
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    try {
+      digest.take(first.blob);
+      yield first.blob;
+      for await (const { blob } of rest) {
+        digest.take(blob);
+        if (blob.length > 0) yield blob;
+      }
+    } catch (caught) {
+      throw failureOf(caught, what);
+    } finally {
+      await rest.return(undefined);
     }
-  } catch (caught) {
-    throw failureOf(caught, what);
-  } finally {
-    await rest.return(undefined);
+    signal?.throwIfAborted();
+    const wrong = digest.wrong();
+    if (wrong !== null)
+      throw new Failure({
+        kind: 'rejected',
+        code: 'SnapshotBroken',
+        message: `${what}: ${wrong}. Take it anew, or of another member`,
+      });
+    whole = digest.ofAll();
   }
-  signal?.throwIfAborted();
-  const wrong = digest.wrong();
-  if (wrong !== null)
-    throw new Failure({
-      kind: 'rejected',
-      code: 'SnapshotBroken',
-      message: `${what}: ${wrong}. Take it anew, or of another member`,
-    });
+  return {
+    bytes: bytes(),
+    sha256() {
+      if (whole === undefined) throw new Error(`${what} has not been read to its end`);
+      return whole;
+    },
+  };
 }
 
-/** A SHA-256 over the database, to be compared with the one that follows it. */
+/** A SHA-256 over the database, to be compared with the one that follows it, and over both. */
 class Digest {
   readonly #hash: Hash = createHash('sha256');
   readonly #databaseBytes: number;
@@ -56,7 +71,7 @@ class Digest {
 
   take(piece: Uint8Array): void {
     const ofDatabase = Math.max(0, Math.min(piece.length, this.#databaseBytes - this.#taken));
-    if (ofDatabase > 0) this.#hash.update(piece.subarray(0, ofDatabase));
+    if (ofDatabase > 0) this.#hash.update(ofDatabase < piece.length ? piece.subarray(0, ofDatabase) : piece);
     if (ofDatabase < piece.length) this.#told.push(piece.subarray(ofDatabase));
     this.#taken += piece.length;
   }
@@ -65,8 +80,13 @@ class Digest {
   wrong(): string | null {
     const whole = this.#databaseBytes + checksumBytes;
     if (this.#taken !== whole) return `${this.#taken} bytes came, and ${whole} were announced`;
-    return Buffer.concat(this.#told).equals(this.#hash.digest())
+    return Buffer.concat(this.#told).equals(this.#hash.copy().digest())
       ? null
       : 'its SHA-256 is not the announced one';
+  }
+
+  ofAll(): string {
+    for (const piece of this.#told) this.#hash.update(piece);
+    return this.#hash.digest('hex');
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Change, Etcd, RevisionChanges, WatchItem } from '../../src/etcd/port.ts';
 import { Failure } from '../../src/failure.ts';
 
@@ -16,7 +17,7 @@ export interface FakeEtcd extends Etcd {
   breakWatches(): void;
   clusterId: string;
   /** Spoils the next snapshot. */
-  spoil: 'not' | 'short' | 'broken';
+  spoil: 'not' | 'short' | 'broken' | 'changed';
   readonly asked: string[];
 }
 
@@ -118,7 +119,15 @@ export function fakeEtcd(from?: { readonly keys: FakeEtcd['keys']; readonly revi
           if (spoil !== 'short') yield bytes.subarray(at, at + 50_000);
         }
       }
-      return { sizeBytes: spoil === 'short' ? 0 : bytes.length, version: '3.6.0', bytes: pieces() };
+      return {
+        sizeBytes: spoil === 'short' ? 0 : bytes.length,
+        version: '3.6.0',
+        bytes: pieces(),
+        sha256: () =>
+          createHash('sha256')
+            .update(spoil === 'changed' ? 'others' : bytes)
+            .digest('hex'),
+      };
     },
     async *watch(endpoint, { fromRevision, signal }): AsyncIterable<WatchItem> {
       answer(endpoint);

@@ -49,6 +49,13 @@ test('safety 49: an empty snapshot, or one that breaks off, becomes no backup', 
   }
 });
 
+test('safety 52: what is sealed is what etcd’s adapter has hashed, or it becomes no backup', async () => {
+  const { take, etcd, stores, clock } = backupStage();
+  etcd.spoil = 'changed';
+  expect(await codeOf(take())).toBe('BackupDamaged');
+  expect((await readCatalog({ cluster: 'demo', stores, clock })).backups).toEqual([]);
+});
+
 test('safety 52: what is read back otherwise than it was written does not count', async () => {
   const { take, stores } = backupStage();
   const [first] = stores;

@@ -543,7 +543,7 @@ export const etcdContract: readonly EtcdCase[] = [
       const [endpoint = ''] = cluster.endpoints;
       for (let n = 0; n < 20; n++) await write(etcd, [endpoint], [put(`key/${n}`, `${n}`.repeat(10_000))]);
       const before = await etcd.hash(endpoint, null);
-      const { sizeBytes, version, bytes } = await etcd.snapshot(endpoint);
+      const { sizeBytes, version, bytes, sha256 } = await etcd.snapshot(endpoint);
       ok(/^3\.\d+/.test(version));
       const pieces: Uint8Array[] = [];
       for await (const piece of bytes) pieces.push(piece);
@@ -551,6 +551,7 @@ export const etcdContract: readonly EtcdCase[] = [
       equal(whole.length, sizeBytes);
       const sum = createHash('sha256').update(whole.subarray(0, -32)).digest();
       ok(sum.equals(whole.subarray(-32)));
+      equal(sha256(), createHash('sha256').update(whole).digest('hex'));
 
       const restored = await stage.restore(whole);
       const [scratch = ''] = restored.endpoints;

@@ -5,16 +5,23 @@ const PUT = 1;
 const DELETE = 2;
 /** revision (8 bytes), number of changes (4). */
 const REVISION_HEAD_BYTES = 12;
+const LENGTH_BYTES = 4;
+/** version and createRevision. */
+const NUMBERS_BYTES = 16;
 
 /**
  * One revision's changes as bytes: `revision, count, (type, key, [value, lease, version, createRevision])…`; lengths are 32 bits,
  * big-endian.
  */
 export function encodeRevision({ revision, changes }: RevisionChanges): Buffer {
-  const head = Buffer.alloc(REVISION_HEAD_BYTES);
-  head.writeBigUInt64BE(BigInt(revision));
-  head.writeUInt32BE(changes.length, 8);
-  return Buffer.concat([head, ...changes.flatMap(encodeChange)]);
+  let bytes = REVISION_HEAD_BYTES;
+  for (const change of changes) bytes += encodedBytes(change);
+  // Filled to the last byte, below.
+  const all = Buffer.allocUnsafe(bytes);
+  let at = all.writeBigUInt64BE(BigInt(revision));
+  at = all.writeUInt32BE(changes.length, at);
+  for (const change of changes) at = writeChange(all, at, change);
+  return all;
 }
 
 /** What `encodeRevision` made, one after the other. Throws `BackupDamaged` naming `what`. */
@@ -55,19 +62,25 @@ export function decodeRevisions(content: Buffer, what: string): readonly Revisio
   return revisions;
 }
 
-function encodeChange(change: Change): readonly Uint8Array[] {
-  const type = Buffer.from([change.type === 'put' ? PUT : DELETE]);
-  const key = [length(change.key), change.key];
-  if (change.type === 'delete') return [type, ...key];
-  const lease = Buffer.from(change.lease ?? '');
-  const numbers = Buffer.alloc(16);
-  numbers.writeBigUInt64BE(BigInt(change.version));
-  numbers.writeBigUInt64BE(BigInt(change.createRevision), 8);
-  return [type, ...key, length(change.value), change.value, length(lease), lease, numbers];
+function encodedBytes(change: Change): number {
+  const key = 1 + LENGTH_BYTES + change.key.length;
+  if (change.type === 'delete') return key;
+  return key + 2 * LENGTH_BYTES + change.value.length + Buffer.byteLength(change.lease ?? '') + NUMBERS_BYTES;
 }
 
-function length(content: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(content.length);
-  return bytes;
+/** Gives where it ends. */
+function writeChange(all: Buffer, from: number, change: Change): number {
+  let at = all.writeUInt8(change.type === 'put' ? PUT : DELETE, from);
+  at = writeBytes(all, at, change.key);
+  if (change.type === 'delete') return at;
+  at = writeBytes(all, at, change.value);
+  at = writeBytes(all, at, Buffer.from(change.lease ?? ''));
+  at = all.writeBigUInt64BE(BigInt(change.version), at);
+  return all.writeBigUInt64BE(BigInt(change.createRevision), at);
+}
+
+function writeBytes(all: Buffer, from: number, content: Uint8Array): number {
+  const at = all.writeUInt32BE(content.length, from);
+  all.set(content, at);
+  return at + content.length;
 }

@@ -26,6 +26,8 @@ export class LogWriter {
   #last: number;
   #oldestAt: number | undefined;
   #newestAt = 0;
+  /** The last revision taken in. It is hashed when that is asked for: of a busy etcd's thousands a second one counts. */
+  #newest: { readonly revision: number; readonly encoded: Buffer } | undefined;
   #tail: Tail | undefined;
   #sequence = 0;
   #previous: Promise<string | null>;
@@ -55,6 +57,9 @@ export class LogWriter {
   }
   /** The last revision that changed anything; undefined until one did. */
   get tail(): Tail | undefined {
+    const newest = this.#newest;
+    if (newest !== undefined && newest.revision !== this.#tail?.revision)
+      this.#tail = { revision: newest.revision, sha256: digest(newest.encoded) };
     return this.#tail;
   }
 
@@ -67,7 +72,7 @@ export class LogWriter {
     this.#last = revision.revision;
     this.#oldestAt ??= now;
     this.#newestAt = now;
-    this.#tail = { revision: revision.revision, sha256: digest(encoded) };
+    this.#newest = { revision: revision.revision, encoded };
   }
 
   /** Nothing up to and including `revision` is still to come. */
@@ -77,7 +82,8 @@ export class LogWriter {
 
   /** A segment of what there is; undefined if that is nothing. Several may be in the making: each waits for the one before. */
   cut(): Promise<SealedSegment> | undefined {
-    if (this.#tail === undefined || this.#oldestAt === undefined) return undefined;
+    const { tail } = this;
+    if (tail === undefined || this.#oldestAt === undefined) return undefined;
     const { cluster, history, writer, key } = this.#options;
     const header = {
       cluster,
@@ -88,7 +94,7 @@ export class LogWriter {
       last: this.#last,
       oldestAt: this.#oldestAt,
       newestAt: this.#newestAt,
-      tail: this.#tail,
+      tail,
     };
     const encoded = this.#encoded;
     const sealing = this.#previous.then((previous) => sealSegment({ ...header, previous }, encoded, key));

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type Alarm,
   type Applied,
@@ -349,7 +350,12 @@ export class SimulatedEtcd implements Etcd {
   async snapshot(endpoint: Endpoint, asking?: Asking): Promise<SnapshotStream> {
     const { process, data } = await this.#at(endpoint, asking, questionMs);
     const bytes = data.group.log.serialize(data.index);
-    return { sizeBytes: bytes.length, version, bytes: this.#pieces(process, bytes, asking?.signal) };
+    return {
+      sizeBytes: bytes.length,
+      version,
+      bytes: this.#pieces(process, bytes, asking?.signal),
+      sha256: () => createHash('sha256').update(bytes).digest('hex'),
+    };
   }
 
   async defragment(endpoint: Endpoint, asking?: Asking): Promise<void> {
