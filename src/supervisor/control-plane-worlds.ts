@@ -17,7 +17,7 @@ import type { BackupService } from './backup-service.ts';
 import { controlPlanePool } from './control-plane.ts';
 import { actorIds } from './fleet.ts';
 import { listMasters, masterBodies } from './master-bodies.ts';
-import { recover, restoresBeside } from './recoveries.ts';
+import { recover, restoredUpTo } from './recoveries.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** A repair that removes data waits so long for a backup, in ms: one of a small cluster takes seconds, and the quorum has the data. */
@@ -93,7 +93,7 @@ export function controlPlaneWorlds(parts: ControlPlaneWorldsParts): ControlPlane
     host,
     log,
     masters,
-    restoresBefore: (actor) => restoresBeside(parts.runtime(), actor),
+    restoredUpTo: () => restoredUpTo(parts.runtime()),
     get slots() {
       return controller().slots();
     },

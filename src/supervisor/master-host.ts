@@ -12,7 +12,7 @@ import {
 } from '../bootstrap/etcd-commands.ts';
 import { readInspection } from '../bootstrap/etcd-inspection.ts';
 import type { Cloud } from '../cloud/port.ts';
-import { persist, poll } from '../effects/node/instance.ts';
+import { ourInstance, persist, poll } from '../effects/node/instance.ts';
 import type { MasterHost } from '../effects/quorum/world.ts';
 import { Failure } from '../failure.ts';
 import type { EffectContext } from '../runtime/types.ts';
@@ -28,7 +28,7 @@ const started: readonly string[] = ['active', 'activating', 'failed'];
 const looks = 3;
 
 /** The commands of src/bootstrap/etcd-commands.ts, given to a master's agent. */
-export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): MasterHost {
+export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand' | 'findInstance'>): MasterHost {
   /** `name` tells the commands of one attempt on one instance apart: each has its own ClientToken, of at most 64 characters. */
   async function run(
     instanceId: string,
@@ -100,6 +100,8 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand'>): M
     async untilSetUp(instanceId, context) {
       let look = 0;
       await poll(context.clock, context.signal, async () => {
+        // A first boot takes minutes, and a person may take it away meanwhile.
+        await ourInstance({ cluster, cloud }, instanceId, context);
         look += 1;
         const output = await run(instanceId, `up-${look}`, inspectMember(), context);
         // The last of the units that the first boot starts: all are there by then.

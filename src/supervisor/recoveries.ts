@@ -47,11 +47,9 @@ function recoveries(
   });
 }
 
-/** Restores from a backup that there were beside this recovery's actor. */
-export function restoresBeside(runtime: Runtime, actor: string): number {
-  return recoveries(runtime).filter(
-    ({ id, context }) => actorIds.recovery(id) !== actor && context.source.kind === 'backup',
-  ).length;
+/** The highest revision that a recovery is known to have come to; 0 if none. */
+export function restoredUpTo(runtime: Runtime): number {
+  return Math.max(0, ...recoveries(runtime).map(({ context }) => context.revision));
 }
 
 /** Starts the recovery unless it is there, ends any other, and waits for its end. */

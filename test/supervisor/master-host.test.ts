@@ -9,6 +9,7 @@ function scene(said: readonly string[] = [inspectionText(noData)]) {
   const asked: { readonly id: string; readonly token: string }[] = [];
   let looks = 0;
   const host = masterHost('c', {
+    findInstance: async () => null,
     async runCommand(id, script, { attempt }) {
       asked.push({ id, token: attempt });
       const output = script === inspectMember() ? (said[Math.min(looks++, said.length - 1)] ?? '') : 'done\n';

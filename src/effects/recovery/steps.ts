@@ -15,7 +15,9 @@ type Run<K extends keyof RecoveryEffects> = (
  * A snapshot's revisions are raised by so much at least: more than can have been written since it was taken (safety 45; OpenShift's
  * number).
  */
-const bumpRevision = 1_000_000_000;
+const leastBump = 1_000_000_000;
+/** Revisions that no etcd can give out in a millisecond: a restore's first is its time in these. */
+const revisionsPerMs = 1_000;
 /** A lease of an API server that is written on is renewed within this, in ms: what is a probe lives no longer. */
 const probeMs = 60_000;
 
@@ -66,6 +68,21 @@ export function keepOldData(world: RecoveryWorld): Run<'keepOldData'> {
   };
 }
 
+/**
+ * By how much the revisions are raised. What any restore before has served must not be seen again (safety 45), though its records, its
+ * backups or the supervisor's store may be gone: so the restored revision follows the time, and counts as far as is known besides. Asked
+ * again with the same attempt: the same.
+ */
+async function bumpOf(world: RecoveryWorld, revision: number, context: EffectContext): Promise<number> {
+  if (typeof context.progress === 'number') return context.progress;
+  const target = Math.max(
+    context.clock.now() * revisionsPerMs,
+    leastBump + Math.max(revision, world.restoredUpTo()),
+  );
+  await context.checkpoint(target - revision);
+  return target - revision;
+}
+
 export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
   return async ({ source, master }, context) => {
     const { id, endpoint } = await chosen(world, master, context);
@@ -73,9 +90,8 @@ export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
     else {
       const snapshot = await world.shareSnapshot(source, context);
       try {
-        // Restored twice from one backup, the second must not give out the first one's revisions again.
-        const bump = bumpRevision * (1 + world.restoresBefore(context.actor));
-        await world.host.restoreSnapshot(id, { object: snapshot.object, bumpRevision: bump }, context);
+        const bumpRevision = await bumpOf(world, snapshot.revision, context);
+        await world.host.restoreSnapshot(id, { object: snapshot.object, bumpRevision }, context);
       } finally {
         await snapshot.withdraw().catch((caught: unknown) =>
           world.log.warn('the snapshot that was shared for a restore could not be taken away', {

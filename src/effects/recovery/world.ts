@@ -28,8 +28,8 @@ export interface RecoveryWorld {
   masters(signal: AbortSignal): Promise<readonly Master[]>;
   /** Slots of the masters that the cluster is to have. */
   readonly slots: readonly string[];
-  /** How many restores from a backup there were before this recovery's: what they served must not be seen again (safety 45). */
-  restoresBefore(recovery: string): number;
+  /** The highest revision that a recovery is known to have come to; 0 if none. */
+  restoredUpTo(): number;
   /** Makes a body for a master's slot that waits for data, and returns it when it runs. Asked again with the same attempt: the same one. */
   createMaster(slot: string, context: EffectContext): Promise<Master>;
   /** Deletes a master's body, and returns when the cloud has none of that id any more. */
