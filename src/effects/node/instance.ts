@@ -68,7 +68,7 @@ export function bodiesOf(world: Pick<World, 'masters'>): MasterBodies {
 
 /** The instance, looked up now, and checked. Throws `notFound` if there is none. */
 export async function ourInstance(
-  world: Pick<World, 'cluster' | 'cloud'>,
+  world: Pick<World, 'cluster'> & { readonly cloud: Pick<Cloud, 'findInstance'> },
   id: string | null,
   { clock, signal }: Pick<EffectContext, 'clock' | 'signal'>,
 ): Promise<Instance> {

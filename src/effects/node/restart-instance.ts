@@ -47,6 +47,7 @@ export function restartInstance(world: World) {
     });
     // The question for the boot may have taken a minute, and somebody may have taken the tag away meanwhile.
     await ourInstance(world, instance.id, context);
+    if (how === 'reboot' && input.role === 'controlPlane') await world.masters?.untilSpare(instance, context);
     // An unclear answer is no error here: the look that follows decides what it did.
     await make(world, { call: how, instance: instance.id }, clock, signal, () =>
       how === 'start'

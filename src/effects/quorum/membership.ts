@@ -1,4 +1,10 @@
-import { mayAdd, mayPromote, mayRemove, type QuorumMember } from '../../../machines/quorum.ts';
+import {
+  mayAdd,
+  mayPromote,
+  mayRemove,
+  type QuorumMember,
+  survivesWithout,
+} from '../../../machines/quorum.ts';
 import type { Endpoint } from '../../etcd/port.ts';
 import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
@@ -82,6 +88,32 @@ export function takeOut(
       if (!(caught instanceof Failure) || caught.code !== 'MemberNotFound') throw caught;
     });
     return { done: true };
+  }).then(() => {});
+}
+
+/**
+ * Waits until the quorum can do without a member for the time of a boot: admission looked before, and another master may have failed
+ * since. One that is lost has nothing more to lose, and of a single voter admission has decided.
+ */
+export function untilSpare(
+  world: Parts,
+  { instanceId, ip }: { readonly instanceId: string; readonly ip: string | null },
+  context: Watched,
+): Promise<void> {
+  return poll(context.clock, context.signal, async () => {
+    const { look } = await lookNow(world, context);
+    const member = look.members.find(
+      ({ name, hosts }) => name === instanceId || (ip !== null && hosts.includes(ip)),
+    );
+    const members = arithmetic(look);
+    const isOnlyVoter = members.filter(({ voter }) => voter).length === 1;
+    if (!look.held || member === undefined || isOnlyVoter || survivesWithout(members, member.id))
+      return { done: true };
+    throw new Failure({
+      kind: 'retryable',
+      code: 'QuorumAtRisk',
+      message: `the quorum needs the etcd member ${member.id} now: it is waited for another one`,
+    });
   }).then(() => {});
 }
 

@@ -2,7 +2,7 @@ import type { QuorumEffects } from '../../../machines/etcd-quorum.ts';
 import { Failure } from '../../failure.ts';
 import { sleep } from '../../runtime/clock.ts';
 import type { EffectContext } from '../../runtime/types.ts';
-import { assertOurs, make } from '../node/instance.ts';
+import { assertOurs, bootId, make } from '../node/instance.ts';
 import { lookNow } from './membership.ts';
 import type { Master, QuorumWorld } from './world.ts';
 
@@ -26,8 +26,9 @@ export function checkQuorum(world: QuorumWorld) {
 }
 
 /**
- * Tries what loses nothing, on all masters at once: a stopped instance is started, a silent etcd is restarted, and where that can't be done
- * the instance is rebooted, once an attempt. Ends as soon as the quorum is back, when nothing is left to try, or after `forMs`.
+ * Tries what loses nothing, on all masters at once: a stopped instance is started, a silent etcd is restarted; where that can't be done, or
+ * an agent is silent that must tell what data is there, the instance is rebooted, once an attempt. Ends as soon as the quorum is back, when
+ * nothing is left to try, or after `forMs`.
  */
 export function reviveMembers(world: QuorumWorld) {
   return async (
@@ -37,7 +38,11 @@ export function reviveMembers(world: QuorumWorld) {
     const { clock, signal } = context;
     const until = clock.now() + input.forMs;
     let quietSince = clock.now();
-    const tries: Tries = { restarted: new Map(), rebooted: new Set(stringsOf(context.progress)) };
+    const tries: Tries = {
+      restarted: new Map(),
+      agentAsked: new Set(),
+      rebooted: new Set(stringsOf(context.progress)),
+    };
     for (;;) {
       const { look } = await lookNow(world, context).catch((caught: unknown) => {
         signal.throwIfAborted();
@@ -70,7 +75,7 @@ async function nudge(
   world: QuorumWorld,
   master: Master,
   answers: boolean,
-  { restarted, rebooted }: Tries,
+  tries: Tries,
   context: EffectContext,
 ): Promise<boolean> {
   const { instance } = master;
@@ -86,7 +91,14 @@ async function nudge(
     return true;
   }
   if (instance.status !== 'Running') return true;
-  if (answers) return false;
+  if (answers) {
+    if (tries.agentAsked.has(instance.id)) return false;
+    tries.agentAsked.add(instance.id);
+    const token = `${context.attempt.slice(0, 40)}-agent-${instance.id.slice(-12)}`;
+    if ((await bootId(world.cloud, instance.id, token, signal)) !== null) return false;
+    return rebooted(world, master, 'its agent does not answer', tries, context);
+  }
+  const { restarted } = tries;
   const before = restarted.get(instance.id) ?? { times: 0, at: Number.NEGATIVE_INFINITY };
   if (before.times >= restarts || clock.now() - before.at < restartEveryMs) return false;
   restarted.set(instance.id, { times: before.times + 1, at: clock.now() });
@@ -94,27 +106,39 @@ async function nudge(
     await world.host.restartEtcd(instance.id, context);
   } catch (caught) {
     signal.throwIfAborted();
-    if (!(caught instanceof Failure) || rebooted.has(instance.id)) throw caught;
-    // The try may have taken a minute, and others may be back: then every voter counts.
-    const { look } = await lookNow(world, context);
-    if (look.held) return true;
-    // Its disk keeps what it has. No ladder comes to that: without a quorum there is no API, and so no sight.
-    world.log.warn('rebooting a master on which etcd cannot be restarted, to get the quorum back', {
-      slot: master.slot,
-      error: caught,
-    });
-    rebooted.add(instance.id);
-    await context.checkpoint([...rebooted]);
-    await make(world, { call: 'reboot', instance: instance.id }, clock, signal, () =>
-      world.cloud.reboot(instance.id, { force: true, signal }),
-    );
+    if (!(caught instanceof Failure) || tries.rebooted.has(instance.id)) throw caught;
+    return rebooted(world, master, caught.message, tries, context);
   }
+  return true;
+}
+
+/** Once an attempt. True if it may bring the quorum back. */
+async function rebooted(
+  world: QuorumWorld,
+  { slot, instance }: Master,
+  because: string,
+  tries: Tries,
+  context: EffectContext,
+): Promise<boolean> {
+  const { clock, signal } = context;
+  if (tries.rebooted.has(instance.id)) return false;
+  // The try may have taken a minute, and others may be back: then every voter counts.
+  const { look } = await lookNow(world, context);
+  if (look.held) return true;
+  // Its disk keeps what it has. No ladder comes to that: without a quorum there is no API, and so no sight.
+  world.log.warn('rebooting a master to get the quorum back', { slot, because });
+  tries.rebooted.add(instance.id);
+  await context.checkpoint([...tries.rebooted]);
+  await make(world, { call: 'reboot', instance: instance.id }, clock, signal, () =>
+    world.cloud.reboot(instance.id, { force: true, signal }),
+  );
   return true;
 }
 
 /** What was tried on each instance. */
 interface Tries {
   readonly restarted: Map<string, { times: number; at: number }>;
+  readonly agentAsked: Set<string>;
   readonly rebooted: Set<string>;
 }
 

@@ -1,0 +1,71 @@
+import { describe, expect, test } from '@jest/globals';
+import { untilSpare } from '../../../src/effects/quorum/membership.ts';
+import type { QuorumWorld } from '../../../src/effects/quorum/world.ts';
+import { Failure } from '../../../src/failure.ts';
+import { silentLog } from '../../../src/log.ts';
+import { virtualClock } from '../../cloud/virtual-clock.ts';
+
+/** Members by their names; `well` is asked at each look. */
+function scene(names: readonly string[], well: (name: string, look: number) => boolean) {
+  const clock = virtualClock();
+  const host = (name: string) => `10.0.0.${names.indexOf(name) + 1}`;
+  const nameAt = (endpoint: string) => names.find((name) => endpoint.includes(`${host(name)}:`)) ?? '';
+  let looks = 0;
+  const members = names.map((name) => ({
+    id: name,
+    name,
+    started: true,
+    learner: false,
+    peerUrls: [`https://${host(name)}:2380`],
+    clientUrls: [`https://${host(name)}:2379`],
+  }));
+  const held = () => names.filter((name) => well(name, looks)).length * 2 > names.length;
+  const membership = { clusterId: 'c', members, answeredBy: '' };
+  const etcd = {
+    async members() {
+      looks += 1;
+      if (!held()) throw new Failure({ kind: 'retryable', code: 'NoLeader', message: 'no leader' });
+      return membership;
+    },
+    rememberedMembers: async () => membership,
+    alarms: async () => [],
+    health: async (endpoint: string) => ({ healthy: well(nameAt(endpoint), looks), why: 'silent' }),
+    status: async (endpoint: string) => ({ memberId: nameAt(endpoint), leader: null }),
+  };
+  const world = {
+    etcd,
+    log: silentLog,
+    masters: async () =>
+      names.map((name) => ({ slot: name, instance: { id: name, status: 'Running' }, ip: host(name) })),
+  } as unknown as QuorumWorld;
+  const { signal } = new AbortController();
+  return {
+    wait: (name: string) =>
+      clock.runUntil(untilSpare(world, { instanceId: name, ip: host(name) }, { clock, signal })),
+    looks: () => looks,
+  };
+}
+
+describe('safety 39: a master is booted only while the quorum can do without it', () => {
+  test('the others are there: at once', async () => {
+    const { wait, looks } = scene(['a', 'b', 'c'], () => true);
+    await wait('a');
+    expect(looks()).toBe(1);
+  });
+
+  test('another has failed since admission looked: until it is back', async () => {
+    const { wait, looks } = scene(['a', 'b', 'c'], (name, look) => name !== 'b' || look > 4);
+    await wait('a');
+    expect(looks()).toBe(5);
+  });
+
+  test.each<[string, readonly string[], (name: string) => boolean]>([
+    ['it is the one that has failed', ['a', 'b', 'c'], (name) => name !== 'a'],
+    ['the quorum is lost anyway', ['a', 'b', 'c'], (name) => name === 'a'],
+    ['it is the only voter, of which admission has decided', ['a'], () => true],
+  ])('%s: at once', async (_, names, well) => {
+    const { wait, looks } = scene(names, well);
+    await wait('a');
+    expect(looks()).toBe(1);
+  });
+});
