@@ -171,7 +171,7 @@ export class Masters {
     const { id } = machine.instance;
     const [disk, process] = [this.#diskOf(machine), this.#processOf(machine)];
     const ailment = this.#ailmentOf(id);
-    if (command.kind === 'inspect') return this.#inspect(process, ailment === 'disk');
+    if (command.kind === 'inspect') return this.#inspect(id, process, ailment === 'disk');
     if (command.kind === 'stopAll') {
       disk.enabled.etcd = false;
       disk.enabled.api = false;
@@ -218,17 +218,17 @@ export class Masters {
     this.#changed();
   }
 
-  #inspect({ data, isRunning }: EtcdProcess, isBroken: boolean): Answer {
+  #inspect(id: string, { data, isRunning }: EtcdProcess, isBroken: boolean): Answer {
+    // Looked at is only what is up: its first boot has started whatever nobody has stopped since.
+    const text = (found: typeof noData) =>
+      inspectionText(found, !this.#apiStopped.has(id) && !this.#stopped.has(id));
     if (isBroken)
-      return {
-        exitCode: 0,
-        output: inspectionText({ ...noData, exists: true, broken: 'read: input/output error' }),
-      };
-    if (data === null) return { exitCode: 0, output: inspectionText(noData) };
+      return { exitCode: 0, output: text({ ...noData, exists: true, broken: 'read: input/output error' }) };
+    if (data === null) return { exitCode: 0, output: text(noData) };
     const { memberId, group, term, committed, index } = data;
     return {
       exitCode: 0,
-      output: inspectionText({
+      output: text({
         exists: true,
         memberId,
         clusterId: group.clusterId,
