@@ -47,6 +47,14 @@ function recoveries(
   });
 }
 
+/** The state of the recovery that was begun or changed last; null: there was none. */
+export function newestRecovery(runtime: Runtime): string | null {
+  const [newest] = recoveries(runtime)
+    .map(({ record }) => record)
+    .sort((a, b) => b.since - a.since);
+  return newest === undefined ? null : statePath(newest.snapshot.value);
+}
+
 /** Restores from a backup that there were beside this recovery's actor. */
 export function restoresBeside(runtime: Runtime, actor: string): number {
   return recoveries(runtime).filter(

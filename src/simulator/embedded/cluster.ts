@@ -9,6 +9,7 @@ import type { Current } from '../../supervisor/subject.ts';
 import { backupRegions } from '../config.ts';
 import { Disturbances } from '../disturbances.ts';
 import { type SupervisorLife, startLife } from '../life-of-supervisor.ts';
+import { QuorumStriker } from '../quorum-striker.ts';
 import type { CloudEffect } from '../world/cloud.ts';
 import type { NodeAct } from '../world/kubernetes.ts';
 import type { Machine } from '../world/machine.ts';
@@ -49,6 +50,7 @@ export class EmbeddedCluster {
   readonly #store = createMemoryStore();
   /** Backups: what lies in object storage outlives the supervisor and every master. */
   readonly vault = new Vault(backupRegions);
+  readonly quorumStriker: QuorumStriker;
   #life: SupervisorLife | null = null;
   #stopped = false;
 
@@ -67,6 +69,14 @@ export class EmbeddedCluster {
       telling: () => this.disturbances.telling(),
       onEffect: (effect) => this.#onEffect(effect),
       onAct: (act) => this.#onAct(act),
+    });
+    const { clock, world, vault } = this;
+    this.quorumStriker = new QuorumStriker({
+      clock,
+      world,
+      vault,
+      cluster: embedded.cluster,
+      note: () => {},
     });
   }
 
