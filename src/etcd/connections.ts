@@ -4,7 +4,7 @@ import { Failure } from '../failure.ts';
 import { type Clock, wallTime } from '../runtime/clock.ts';
 import { failureOf } from './failures.ts';
 import { keepaliveMs, longestMessageBytes, mostConnections, reconnectMs, windowBytes } from './limits.ts';
-import { type Asking, type Endpoint, mayAskNext } from './port.ts';
+import { type Asking, type Endpoint, mayAskNext, saysNothing } from './port.ts';
 
 /** What a member is spoken to with, each as PEM. */
 export interface TlsMaterial {
@@ -111,19 +111,23 @@ export class Connections {
     onlyReads: boolean,
     ask: (endpoint: Endpoint) => Promise<T>,
   ): Promise<T> {
-    let last: unknown = new Failure({
-      kind: 'rejected',
-      code: 'NoEndpoint',
-      message: 'no endpoint was given to ask',
-    });
+    let last: Failure | null = null;
     for (const endpoint of endpoints)
       try {
         return await ask(endpoint);
       } catch (caught) {
-        last = caught;
-        if (!(caught instanceof Failure) || !mayAskNext(caught, onlyReads)) break;
+        if (!(caught instanceof Failure)) throw caught;
+        if (last === null || !saysNothing(caught)) last = caught;
+        if (!mayAskNext(caught, onlyReads)) break;
       }
-    throw last;
+    throw (
+      last ??
+      new Failure({
+        kind: 'rejected',
+        code: 'NoEndpoint',
+        message: 'no endpoint was given to ask',
+      })
+    );
   }
 
   close(): void {

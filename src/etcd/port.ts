@@ -214,6 +214,11 @@ export function mayAskNext(
   { kind, code }: { readonly kind: string; readonly code: string },
   onlyReads: boolean,
 ): boolean {
-  if (code === 'NotForLearner') return true;
+  if (saysNothing({ code })) return true;
   return kind === 'retryable' && (onlyReads || codesWithoutEffect.includes(code));
+}
+
+/** That a learner answers hardly anything says nothing of the cluster: what another endpoint has answered is told instead. */
+export function saysNothing({ code }: { readonly code: string }): boolean {
+  return code === 'NotForLearner';
 }

@@ -50,7 +50,7 @@ const faultsAround = [
   'supervisorKilledAtCommit',
   'supervisorKilledRestoring',
 ] as const;
-const quorumFaults = [
+export const quorumFaults = [
   'etcdStopped',
   'etcdWiped',
   'etcdCorrupt',

@@ -13,6 +13,7 @@ import { machineEntries, onSetAside } from '../supervisor/machines.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { type CrashPlan, crashingStore } from './crashing-store.ts';
 import { masterUserData, sideOfLife } from './side-of-life.ts';
+import type { SimulatedBackups } from './simulated-backups.ts';
 import type { SimulatedEtcd } from './world/etcd.ts';
 import type { Vault } from './world/vault.ts';
 
@@ -31,6 +32,8 @@ export interface SupervisorLife {
   readonly runtime: Runtime;
   readonly supervisor: Supervisor;
   readonly told: Told;
+  /** Null without masters. */
+  readonly backups: SimulatedBackups | null;
   /** The clock that it reads; what it was told is dated by it. */
   readonly clock: Clock;
   /** When it started, by that clock. */
@@ -155,6 +158,7 @@ export function startLife(options: {
     runtime,
     supervisor,
     told,
+    backups: side?.backups ?? null,
     clock,
     startedAt: clock.now(),
     crash: (plan) => {

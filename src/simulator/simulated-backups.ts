@@ -1,11 +1,14 @@
+import type { ShippingFigures } from '../backup/change-log/ship.ts';
 import { nextRun } from '../backup/schedule.ts';
 import type { BackupWorld } from '../effects/backup/world.ts';
 import type { QuorumWorld } from '../effects/quorum/world.ts';
 import type { RecoveryWorld } from '../effects/recovery/world.ts';
 import type { Endpoint } from '../etcd/port.ts';
-import { Failure } from '../failure.ts';
+import { Failure, type FailureData, toFailure } from '../failure.ts';
 import type { Log } from '../log.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
+import type { BackupsOnShow } from '../supervisor/backup-service.ts';
+import { backupsOnShow } from './backups-on-show.ts';
 import type { EtcdProcess } from './world/etcd/process.ts';
 import type { SimulatedEtcd } from './world/etcd.ts';
 import type { ShippedLog, Vault, VaultBackup } from './world/vault.ts';
@@ -20,7 +23,7 @@ export const shipEveryMs = 1_000;
 const leaseSeconds = 60;
 
 /** What the quorum's, the recovery's and the backup's effects ask of backups. */
-export interface SimulatedBackups extends BackupWorld {
+export interface SimulatedBackups extends BackupWorld, BackupsOnShow {
   readonly bestBackup: QuorumWorld['bestBackup'];
   readonly shareSnapshot: RecoveryWorld['shareSnapshot'];
   readonly replay: RecoveryWorld['replay'];
@@ -45,6 +48,9 @@ export function simulatedBackups(parts: {
   const { vault, shared, etcd, clock, log } = parts;
   let awaited = false;
   let current: ShippedLog | null = null;
+  /** When the change log had everything last, in epoch ms. */
+  let shippedAt = clock.now();
+  let failure: FailureData | null = null;
 
   /** A member that is well: it has everything. */
   function member(): EtcdProcess {
@@ -66,6 +72,22 @@ export function simulatedBackups(parts: {
     if (current === null || vault.regions.every((region) => vault.gone.has(region))) return;
     current.revision = group.log.revision;
     current.index = group.log.lastIndex;
+    shippedAt = clock.now();
+  }
+
+  function shipped(): ShippingFigures | null {
+    if (current === null) return null;
+    const { revision } = current;
+    const regions = vault.regions.map((region) => ({
+      region,
+      revision,
+      waiting: 0,
+      leftOut: 0,
+      failure: vault.gone.has(region)
+        ? ({ kind: 'retryable', code: 'NoRegion', message: 'it is away' } as const)
+        : null,
+    }));
+    return { revision, lagMs: clock.now() - shippedAt, connected: failure === null, failure, regions };
   }
 
   function begin(history: string, of: VaultBackup['log']): ShippedLog | null {
@@ -81,6 +103,7 @@ export function simulatedBackups(parts: {
   return {
     log,
     nextRun,
+    ...backupsOnShow({ vault, clock, shipped }),
     async take(_, signal) {
       await sleep(clock, takeMs, signal);
       const history = parts.history();
@@ -99,7 +122,10 @@ export function simulatedBackups(parts: {
     },
     async verify(key, signal) {
       await sleep(clock, rehearseMs, signal);
-      if (vault.verify(key)) return;
+      if (vault.verify(key)) {
+        vault.find(key).verifiedAt = clock.now();
+        return;
+      }
       throw new Failure({
         kind: 'rejected',
         code: 'RehearsalFailed',
@@ -155,8 +181,10 @@ export function simulatedBackups(parts: {
           if (parts.signal.aborted) return;
           try {
             ship();
+            failure = null;
           } catch (caught) {
             if (!(caught instanceof Failure)) throw caught;
+            failure = toFailure(caught);
           }
           again();
         });

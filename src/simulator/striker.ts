@@ -15,7 +15,7 @@ import {
 } from './faults.ts';
 import type { OwnClock } from './own-clock.ts';
 import type { People } from './people.ts';
-import { QuorumStriker } from './quorum-striker.ts';
+import { byChance, QuorumStriker } from './quorum-striker.ts';
 import type { Rival } from './rival.ts';
 import type { Machine } from './world/machine.ts';
 import type { Vault } from './world/vault.ts';
@@ -117,7 +117,7 @@ export class Striker {
     const struck = machine && strikesInstance(kind) ? machine.instance : null;
     const where = struck === null ? '' : ` strikes ${struck.tags[cloudTags.slot]} (${struck.id})`;
     this.#parts.note(`fault ${number}: ${kind}${where}`);
-    if (strikesQuorum(kind)) this.#quorum.inflict(kind, random);
+    if (strikesQuorum(kind)) this.#quorum.inflict(kind, byChance(random));
     else if (!strikesInstance(kind)) this.#inflictAround(kind, random);
     else if (machine) this.#inflictOn(machine, kind, random);
   }

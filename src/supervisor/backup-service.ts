@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackupFacts } from '../../machines/backup.ts';
 import { type CataloguedBackup, readCatalog } from '../backup/catalog.ts';
+import type { ShippingFigures } from '../backup/change-log/ship.ts';
 import { checkBackup } from '../backup/check.ts';
 import { backupFigures, type ClusterBackupFigures } from '../backup/figures.ts';
 import type { AccountKey } from '../backup/keys/account-key.ts';
@@ -66,18 +67,24 @@ export interface CheckedBackup {
 const knownMs = 15_000;
 const lookMs = 500;
 
-/** Everything that the supervisor does with backups, over the configured regions. */
-export interface BackupService extends BackupWorld {
-  readonly bestBackup: QuorumWorld['bestBackup'];
-  readonly shareSnapshot: RecoveryWorld['shareSnapshot'];
-  readonly replay: RecoveryWorld['replay'];
+/** What people are shown of the backups. */
+export interface BackupsOnShow {
   /**
    * The verification on demand: reads every copy through to its end, and rehearses the restore. `id` null: of the newest. Throws
    * `NoBackup`, `RehearsalFailed`.
    */
   check(id: string | null, signal: AbortSignal): Promise<CheckedBackup>;
-  /** For people: what there is, how old, how far it reaches. */
+  /** What there is, how old, how far it reaches. Asks the regions. */
   figures(signal: AbortSignal): Promise<ClusterBackupFigures>;
+  /** How far the change log has come, of which nobody is asked. Null: none is shipped now. */
+  shipped(): ShippingFigures | null;
+}
+
+/** Everything that the supervisor does with backups, over the configured regions. */
+export interface BackupService extends BackupWorld, BackupsOnShow {
+  readonly bestBackup: QuorumWorld['bestBackup'];
+  readonly shareSnapshot: RecoveryWorld['shareSnapshot'];
+  readonly replay: RecoveryWorld['replay'];
   start(): void;
   stop(): Promise<void>;
 }
@@ -255,6 +262,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
         clock.now(),
       );
     },
+    shipped: () => shipping.figures(),
     start: () => shipping.start(),
     stop: () => shipping.stop(),
   };

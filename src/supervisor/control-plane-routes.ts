@@ -3,12 +3,11 @@ import type { Route } from '../dashboard/route.ts';
 import { Failure } from '../failure.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Json } from '../runtime/record.ts';
-import type { Runtime } from '../runtime/types.ts';
-import type { BackupService } from './backup-service.ts';
+import type { BackupsOnShow } from './backup-service.ts';
 import { reportBackup, reportQuorum } from './explain-quorum.ts';
 import { actorIds } from './fleet.ts';
 import { sendDurably } from './send-durably.ts';
-import type { Supervisor } from './supervisor.ts';
+import { currentOf, type Subject } from './subject.ts';
 
 const backupBody = z.union([z.null(), z.strictObject({ reason: z.string().min(1).max(200).optional() })]);
 
@@ -20,15 +19,11 @@ const verifyMs = 900_000;
 const listMs = 30_000;
 
 /** What the supervisor offers of etcd's quorum and of the backups. */
-export function controlPlaneRoutes(parts: {
-  readonly supervisor: Supervisor;
-  readonly runtime: Runtime;
-  readonly backup: BackupService | null;
-  readonly clock: Clock;
-}): readonly Route[] {
-  const { supervisor, runtime, backup, clock } = parts;
-  const backups = (): BackupService => {
-    if (backup !== null) return backup;
+export function controlPlaneRoutes(subject: Subject): readonly Route[] {
+  const { clock } = subject;
+  const backups = (): BackupsOnShow => {
+    const shown = currentOf(subject).backups;
+    if (shown !== null) return shown;
     throw new Failure({
       kind: 'notFound',
       code: 'NoBackups',
@@ -40,6 +35,7 @@ export function controlPlaneRoutes(parts: {
       method: 'GET',
       path: '/api/quorum',
       handle: () => {
+        const { supervisor, runtime } = currentOf(subject);
         const record = runtime.record(actorIds.quorum);
         if (supervisor.controlPlane === null || record === undefined)
           throw new Failure({
@@ -57,7 +53,7 @@ export function controlPlaneRoutes(parts: {
       method: 'GET',
       path: '/api/backups',
       handle: async () => {
-        const record = runtime.record(actorIds.backup);
+        const record = currentOf(subject).runtime.record(actorIds.backup);
         return asJson({
           now: clock.now(),
           ...(await within(clock, listMs, (signal) => backups().figures(signal))),
@@ -79,7 +75,7 @@ export function controlPlaneRoutes(parts: {
           });
         const at = clock.now();
         const reason = asked.data?.reason ?? 'a person';
-        await sendDurably(runtime, actorIds.backup, { type: 'BACKUP_WANTED', at, reason });
+        await sendDurably(currentOf(subject).runtime, actorIds.backup, { type: 'BACKUP_WANTED', at, reason });
         return { at };
       },
     },

@@ -113,11 +113,13 @@ export interface BackupReport {
   readonly failures: number;
   readonly lastFailure: { readonly code: string; readonly message: string } | null;
   readonly taken: BackupContext['taken'];
+  /** The newest that a rehearsal has restored. */
+  readonly verified: BackupContext['verified'];
 }
 
 export function reportBackup(record: ActorRecord): BackupReport {
   // As above.
-  const { failures, failure, taken } = record.snapshot.context as unknown as BackupContext;
+  const { failures, failure, taken, verified } = record.snapshot.context as unknown as BackupContext;
   const [due] = Object.values(record.deadlines).sort((a, b) => a - b);
   return {
     state: statePath(record.snapshot.value),
@@ -126,5 +128,6 @@ export function reportBackup(record: ActorRecord): BackupReport {
     failures,
     lastFailure: failure === null ? null : { code: failure.code, message: failure.message },
     taken,
+    verified,
   };
 }

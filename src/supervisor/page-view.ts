@@ -2,6 +2,7 @@ import type { StormContext } from '../../machines/storm.ts';
 import type { FeedView } from '../dashboard/feed.ts';
 import type { ActorRecord, Json } from '../runtime/record.ts';
 import type { Runtime } from '../runtime/types.ts';
+import { controlPlaneView } from './control-plane-view.ts';
 import type { Waiting } from './desk.ts';
 import { nextDeadline, reportNode } from './explain.ts';
 import { statePath } from './fleet.ts';
@@ -46,6 +47,7 @@ export function pageView(subject: Subject): () => FeedView {
         pauses: now === null ? null : pausesOf(now.supervisor.pauses()),
         stalled: now === null ? null : (now.runtime.stalled()?.message ?? null),
         storms: now === null ? [] : stormsOf(now.runtime),
+        controlPlane: now === null ? null : asJson(controlPlaneView(now)),
         told: subject.chronicle.count,
         lab: subject.lab(),
       },
@@ -80,4 +82,10 @@ function stormsOf(runtime: Runtime): Json {
     storms.push({ scope, state, notReady, total, until });
   }
   return storms;
+}
+
+/** Plain data, as JSON carries it. */
+function asJson(data: unknown): Json {
+  const copy: Json = JSON.parse(JSON.stringify(data ?? null));
+  return copy;
 }

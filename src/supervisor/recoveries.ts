@@ -47,6 +47,14 @@ function recoveries(
   });
 }
 
+/** The state of the recovery that was begun or changed last; null: there was none. */
+export function newestRecovery(runtime: Runtime): string | null {
+  const [newest] = recoveries(runtime)
+    .map(({ record }) => record)
+    .sort((a, b) => b.since - a.since);
+  return newest === undefined ? null : statePath(newest.snapshot.value);
+}
+
 /** The highest revision that a recovery is known to have come to; 0 if none. */
 export function restoredUpTo(runtime: Runtime): number {
   return Math.max(0, ...recoveries(runtime).map(({ context }) => context.revision));

@@ -6,7 +6,7 @@ import type { Json } from '../runtime/record.ts';
 import { type NodeReport, reportNode } from './explain.ts';
 import type { NodeActor } from './fleet.ts';
 import { pageView } from './page-view.ts';
-import type { Subject } from './subject.ts';
+import { currentOf, type Subject } from './subject.ts';
 
 const pauseBody = z.union([
   z.strictObject({ kind: z.literal('cluster') }),
@@ -19,15 +19,7 @@ const storyLines = 100;
 
 /** What the supervisor offers over HTTP: to `wdrip get`, `explain`, `pause` and `resume`, and to the page. */
 export function supervisorRoutes(subject: Subject): readonly Route[] {
-  const now = () => {
-    const current = subject.current();
-    if (current !== null) return current;
-    throw new Failure({
-      kind: 'retryable',
-      code: 'SupervisorDown',
-      message: 'the supervisor was killed, and is coming back: ask again in a few seconds',
-    });
-  };
+  const now = () => currentOf(subject);
   const report = (actor: NodeActor): NodeReport => {
     const { supervisor, runtime } = now();
     return reportNode(

@@ -1,9 +1,13 @@
+import type { BackupContext } from '../../machines/backup.ts';
 import type { NodeContext, Rung } from '../../machines/node.ts';
 import { policyValue } from '../../machines/policy.ts';
+import type { QuorumContext } from '../../machines/quorum-contract.ts';
+import type { RecoveryContext } from '../../machines/recovery.ts';
 import type { StormContext } from '../../machines/storm.ts';
 import type { Log } from '../log.ts';
 import type { ActorRecord } from '../runtime/record.ts';
 import type { Transition } from '../runtime/types.ts';
+import { backupWords, quorumWords, recoveryWords } from './control-plane-story.ts';
 import { nodeActor, statePath } from './fleet.ts';
 
 /** One line for each change of state of an actor: read from top to bottom it is the story of a repair. */
@@ -45,6 +49,11 @@ export function inWords({ before, after }: Transition): Words | null {
     return { slot: context.slot, ...nodeWords(from, to, context) };
   }
   if (after.machine === 'storm') return before === null ? null : { slot: null, ...stormWords(to, after) };
+  // The runtime has checked the record's machine and version, so its context is what it says.
+  const { context } = after.snapshot;
+  if (after.machine === 'quorum') return quorumWords(from, to, context as unknown as QuorumContext);
+  if (after.machine === 'recovery') return recoveryWords(from, to, context as unknown as RecoveryContext);
+  if (after.machine === 'backup') return backupWords(to, context as unknown as BackupContext);
   if (to.includes('sight.blind'))
     return {
       slot: null,

@@ -22,6 +22,7 @@ import { createControlPlaneSide } from './control-plane-wiring.ts';
 import { machineEntries, onSetAside } from './machines.ts';
 import { supervisorRoutes } from './routes.ts';
 import { tellStory } from './story.ts';
+import type { Subject } from './subject.ts';
 import { Supervisor } from './supervisor.ts';
 import { createWorld } from './world.ts';
 
@@ -135,17 +136,15 @@ export async function startSupervisor(options: {
     });
   // Before it begins: whoever reads in its log that it is at work can ask it.
   const token = random.hex(24);
+  const subject: Subject = {
+    cluster: config.cluster,
+    clock,
+    chronicle,
+    current: () => ({ supervisor, runtime, backups: side?.backup ?? null }),
+    lab: () => null,
+  };
   const server = await serve({
-    routes: [
-      ...supervisorRoutes({
-        cluster: config.cluster,
-        clock,
-        chronicle,
-        current: () => ({ supervisor, runtime }),
-        lab: () => null,
-      }),
-      ...controlPlaneRoutes({ supervisor, runtime, backup: side?.backup ?? null, clock }),
-    ],
+    routes: [...supervisorRoutes(subject), ...controlPlaneRoutes(subject)],
     token,
     clock,
     page: await loadPage(),

@@ -82,6 +82,8 @@ describe('wdrip start', () => {
     expect(got).toMatchObject({ status: 0, stderr: '' });
     expect(got.stdout.trim().split('\n')).toHaveLength(1 + 15);
     expect(got.stdout).not.toMatch(/ -\d/);
+    expect((await ask('get', '-r', 'quorum')).stdout).toMatch(/voters: {2}3 of 3 healthy/);
+    expect((await ask('get', '-r', 'backup')).stdout).toMatch(/^newest verified: /m);
     expect((await ask('explain', 'workers-3')).stdout).toMatch(/is healthy since .*\n {2}why: {7}Ready/);
     expect((await ask('page')).stdout).toBe(`${link}\n`);
     expect((await ask('pause', '--node', 'workers-3')).status).toBe(0);

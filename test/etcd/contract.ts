@@ -393,6 +393,23 @@ export const etcdContract: readonly EtcdCase[] = [
     },
   },
   {
+    name: 'that a learner answers hardly anything does not hide what the voters have said',
+    async run(stage) {
+      const { etcd } = stage;
+      const cluster = await stage.cluster(1);
+      await cluster.prepare('m1');
+      await add(stage, cluster, cluster.endpoints.slice(0, 1), 'm1');
+      await cluster.start('m1');
+      await stage.until('the learner answers', async () =>
+        (await etcd.health(cluster.endpoint('m1'), 'serializable')).healthy ? true : null,
+      );
+      await cluster.kill('m0');
+      const endpoints = [cluster.endpoint('m0'), cluster.endpoint('m1')];
+      await rejects(etcd.members(endpoints), failing(['Unreachable', 'NoAnswer'], 'retryable'));
+      await rejects(etcd.removeMember(endpoints, 'abc'), failing(['Unreachable', 'NoAnswer'], 'retryable'));
+    },
+  },
+  {
     name: 'safety 42, 43: a dead member is removed with the quorum, its data can never come back, and its replacement can',
     async run(stage) {
       const { etcd } = stage;

@@ -46,14 +46,14 @@ test('no two commands of one attempt have the same ClientToken, be it at the sam
 });
 
 test('data that looks broken, or a disk that takes no writes, is looked at again: only what stays so is told', async () => {
-  const broken = inspectionText({ ...noData, exists: true, broken: 'crc mismatch' }, false);
+  const broken = inspectionText({ ...noData, exists: true, broken: 'crc mismatch' }, { takesWrites: false });
   const stays = scene([broken]);
   expect(await stays.host.lookAtData('i-1', stays.context)).toEqual({
     kind: 'broken',
     why: 'crc mismatch',
     takesWrites: false,
   });
-  const passes = scene([broken, inspectionText(noData, false), inspectionText(noData)]);
+  const passes = scene([broken, inspectionText(noData, { takesWrites: false }), inspectionText(noData)]);
   expect(await passes.host.lookAtData('i-1', passes.context)).toMatchObject({
     kind: 'missing',
     takesWrites: true,

@@ -8,7 +8,7 @@ import { untilSignalled } from '../until-signalled.ts';
 /** Where the page is looked for first, so that its address stays the same; another is taken if this one is. */
 const usualPort = 9470;
 
-/** What it is, where the page is, and three things to try. */
+/** What it is, where the page is, and what to try. */
 function invitation(running: EmbeddedHandle, speed: Speed): string {
   const wdrip = 'node bin/wdrip.js';
   const pace =
@@ -21,11 +21,12 @@ Ready in ${process.uptime().toFixed(1)} s. The page (for this machine only, and 
 
   ${running.url}/#token=${running.token}
 
-Three things to try there:
+Four things to try there:
   1. Pick workers-0 and press "Stop the kubelet": it is suspected, its kubelet restarts, and it is healthy again, in some two minutes.
   2. Press "Kill the supervisor" in the middle of that: it comes back, and goes on where it was.
   3. Press "Cut off half of the workers": one incident and not six, so nothing is torn down.
-${pace}. In another terminal: ${wdrip} get -r nodes, ${wdrip} explain workers-0, ${wdrip} pause.
+  4. Press "Delete all masters": etcd comes back from its backup, and the masters one by one, in some five minutes.
+${pace}. In another terminal: ${wdrip} get -r nodes, ${wdrip} get -r quorum, ${wdrip} explain workers-0, ${wdrip} pause.
 Ctrl-C ends everything. A real Kubernetes instead of a simulated one: ${wdrip} start --sandbox.
 `;
 }

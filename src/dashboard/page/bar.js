@@ -2,7 +2,7 @@
 import { byId, glyph, h, keyed, say, set } from './dom.js';
 import { ask } from './live.js';
 import { clusterNow, model, sortedNodes } from './model.js';
-import { stateOf, timeOfDay } from './words.js';
+import { quorumState, stateOf, timeOfDay } from './words.js';
 
 /** So many nodes in trouble are named; of more it is only said how many, so that the sentence stays one line. */
 const namedAtMost = 2;
@@ -48,6 +48,10 @@ export function showBar() {
       );
     if (head.supervisor === 'up')
       wanted.push(head.storms.length === 0 ? ['healthy', 'no storm'] : ['held', 'storm']);
+    if (head.controlPlane !== null) {
+      const { kind: etcdKind, word } = quorumState(head.controlPlane);
+      wanted.push([etcdKind, word]);
+    }
     const permits = nodes.filter(({ permit }) => permit).length;
     const away = permits === 1 ? '1 node taken away' : `${permits} nodes taken away`;
     wanted.push(permits === 0 ? ['healthy', 'no node taken away'] : ['repairing', away]);
@@ -89,6 +93,9 @@ export function tickBar() {
  */
 function sentence(count, bad) {
   if (model.connection !== 'live' && model.head === null) return { kind: 'unknown', text: 'Connecting' };
+  const quorum = model.controlPlane;
+  if (quorum !== null && /^lost\.(?!rejoining|verifying)/.test(quorum.state))
+    return { kind: 'failed', text: 'etcd has no quorum, so the Kubernetes API is away' };
   if (count === 0) return { kind: 'unknown', text: 'No node is known yet' };
   if (bad.length === 0) return { kind: 'healthy', text: `All ${count} nodes are healthy` };
   const named = bad.map((node) => `${node.slot} (${stateOf(node).word})`).join(', ');

@@ -4,9 +4,12 @@ import { ask } from './live.js';
 import { model, pickedNode } from './model.js';
 
 /**
- * @typedef {{ readonly id: string, readonly group: 'node' | 'instance' | 'around', readonly label: string, readonly hint: string }}
+ * @typedef {{ readonly id: string, readonly group: 'node' | 'instance' | 'controlPlane' | 'around', readonly label: string, readonly hint: string }}
  * Breakage
  */
+
+/** Groups that need a picked node. */
+const ofNodes = ['node', 'instance'];
 
 const lab = byId('lab');
 const target = h('h3', { class: 'lab-target' });
@@ -31,9 +34,9 @@ export function showLab() {
   for (const button of ofNode) set(button, 'disabled', node === undefined || model.connection !== 'live');
 }
 
-/** @param {string} breakage @param {string} [slot] */
+/** @param {string} breakage @param {string} [slot] @returns {Promise<{ readonly node?: string }>} what was broken */
 export async function breakIt(breakage, slot) {
-  await ask('/api/lab/break', slot === undefined ? { breakage } : { breakage, node: slot });
+  return ask('/api/lab/break', slot === undefined ? { breakage } : { breakage, node: slot });
 }
 
 function load() {
@@ -49,22 +52,28 @@ function load() {
 /** @param {readonly Breakage[]} breakages */
 function build(breakages) {
   const buttons = new Map(breakages.map((each) => [each.id, makeButton(each)]));
-  const of = (/** @type {boolean} */ around, /** @type {string} */ name) =>
+  const of = (/** @type {readonly string[]} */ groups, /** @type {string} */ name) =>
     h(
       'div',
       { class: 'lab-buttons', role: 'group', 'aria-label': name },
-      ...breakages
-        .filter(({ group }) => (group === 'around') === around)
-        .map(({ id }) => buttons.get(id) ?? ''),
+      ...breakages.filter(({ group }) => groups.includes(group)).map(({ id }) => buttons.get(id) ?? ''),
     );
-  ofNode = breakages.filter(({ group }) => group !== 'around').flatMap(({ id }) => buttons.get(id) ?? []);
+  ofNode = breakages
+    .filter(({ group }) => ofNodes.includes(group))
+    .flatMap(({ id }) => buttons.get(id) ?? []);
   lab.append(
-    h('div', { class: 'lab-group' }, target, of(false, 'The picked node')),
+    h('div', { class: 'lab-group' }, target, of(ofNodes, 'The picked node')),
+    h(
+      'div',
+      { class: 'lab-group' },
+      h('h3', { class: 'lab-target' }, 'Break etcd or its backups'),
+      of(['controlPlane'], 'etcd and its backups'),
+    ),
     h(
       'div',
       { class: 'lab-group' },
       h('h3', { class: 'lab-target' }, 'Break what is around the nodes'),
-      of(true, 'Around the nodes'),
+      of(['around'], 'Around the nodes'),
     ),
     said,
   );
@@ -80,10 +89,9 @@ function makeButton({ id, group, label, hint }) {
       class: 'break',
       'data-breakage': id,
       onclick: () => {
-        const slot = group === 'around' ? undefined : (model.picked ?? undefined);
         attempt(
-          breakIt(id, slot).then(() =>
-            say(said, `${label}: done${slot === undefined ? '' : ` to ${slot}`}.`),
+          breakIt(id, targetOf(group)).then(({ node }) =>
+            say(said, `${label}: done${node === undefined ? '' : ` to ${node}`}.`),
           ),
         );
       },
@@ -91,4 +99,14 @@ function makeButton({ id, group, label, hint }) {
     h('span', { class: 'break-label' }, label),
     h('span', { class: 'break-hint' }, hint),
   );
+}
+
+/**
+ * Of etcd's members the picked one, if it is a master; else the laboratory chooses.
+ * @param {Breakage['group']} group
+ */
+function targetOf(group) {
+  if (group === 'around') return undefined;
+  const isMeant = group !== 'controlPlane' || pickedNode()?.role === 'controlPlane';
+  return isMeant ? (model.picked ?? undefined) : undefined;
 }

@@ -1,6 +1,7 @@
 /** Puts the page together: what the feed says goes into the model, and the parts show the model. */
 import { showBar, startBar, tickBar } from './bar.js';
 import { byId, say } from './dom.js';
+import { showEtcd, startEtcd, tickEtcd } from './etcd.js';
 import { showFleet, startFleet, tickFleet } from './fleet.js';
 import { breakIt, showLab, startLab } from './lab.js';
 import { ask, listen, rememberToken } from './live.js';
@@ -9,7 +10,7 @@ import { showNode, startNode, tickNode } from './node.js';
 import { showError, showNotices, startNotices, tickNotices } from './notices.js';
 import { showClusterStory } from './story.js';
 import { makeWelcome } from './welcome.js';
-import { stateOf } from './words.js';
+import { quorumState, stateOf } from './words.js';
 
 /** How often countdowns are brought up to date, in ms. */
 const tickMs = 250;
@@ -23,7 +24,7 @@ const welcome = makeWelcome({
   },
   onBreakAround: (breakage) => attempt(breakIt(breakage)),
 });
-/** By slot: the state that was last read out. @type {Map<string, string>} */
+/** By slot, and of etcd by no slot: the state that was last read out. @type {Map<string, string>} */
 const heard = new Map();
 let storyTold = -1;
 
@@ -42,6 +43,7 @@ function show() {
   showBar();
   showNotices();
   showFleet();
+  showEtcd();
   welcome.show(model.head !== null && model.head.lab !== null);
   showNode(welcome.element);
   showLab();
@@ -71,14 +73,20 @@ function readChanges(isFirst) {
     heard.set(node.slot, word);
     changes.push(`${node.slot}: ${word}`);
   }
+  if (model.controlPlane !== null) {
+    const { word } = quorumState(model.controlPlane);
+    if (heard.get('') !== word) changes.push(word);
+    heard.set('', word);
+  }
   if (isFirst || changes.length === 0) return;
-  say(byId('said'), changes.length > readOut ? `${changes.length} nodes changed` : changes.join(', '));
+  say(byId('said'), changes.length > readOut ? `${changes.length} changes` : changes.join(', '));
 }
 
 rememberToken();
 startBar(attempt);
 startNotices(attempt);
 startFleet(pick);
+startEtcd();
 startNode(attempt);
 startLab(attempt);
 // It scrolls, so it must be reachable by keyboard.
@@ -92,6 +100,7 @@ setInterval(() => {
   tickBar();
   tickNotices();
   tickFleet();
+  tickEtcd();
   tickNode();
 }, tickMs);
 void listen(

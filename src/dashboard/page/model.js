@@ -29,6 +29,7 @@
  * @property {{ readonly cluster: boolean, readonly pools: readonly string[], readonly slots: readonly string[] } | null} pauses
  * @property {string | null} stalled
  * @property {readonly Storm[]} storms
+ * @property {import('../../supervisor/control-plane-view.ts').ControlPlaneView | null} controlPlane
  * @property {number} told
  * @property {Lab | null} lab
  */
@@ -46,6 +47,8 @@ export const model = {
   head: null,
   /** @type {Map<string, NodeItem>} */
   nodes: new Map(),
+  /** etcd and its backups as they were seen last; null: there are none, or nothing is known yet. @type {Head['controlPlane']} */
+  controlPlane: null,
   /** @type {Connection} */
   connection: 'connecting',
   /** The picked node's slot. @type {string | null} */
@@ -71,6 +74,8 @@ export function take(message, isFirst) {
   model.now = isFirst ? message.now : Math.max(message.now, model.now);
   model.heardAt = performance.now();
   if (message.head !== undefined) model.head = message.head;
+  // While no supervisor looks, what it saw last stays.
+  if (model.head !== null && model.head.supervisor === 'up') model.controlPlane = model.head.controlPlane;
   for (const slot of message.gone) model.nodes.delete(slot);
   for (const item of message.items) model.nodes.set(item.slot, item);
 }

@@ -25,6 +25,11 @@ export function makeWelcome({ onBreak, onBreakAround }) {
       'Many nodes at once are one incident. wdrip holds still, and tears nothing down.',
       () => onBreakAround('storm'),
     ),
+    attemptAt(
+      'Delete all masters',
+      'Proof first: then etcd comes back from its backup, with what was written after it.',
+      () => onBreakAround('mastersAllLost'),
+    ),
   );
   const lab = h(
     'div',
@@ -32,7 +37,7 @@ export function makeWelcome({ onBreak, onBreakAround }) {
     h(
       'p',
       {},
-      'The cluster is simulated, in this process. The supervisor, its rules and its numbers are the real ones. Three things to try:',
+      'The cluster is simulated, in this process. The supervisor, its rules and its numbers are the real ones. Four things to try:',
     ),
     attempts,
     h(

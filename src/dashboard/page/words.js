@@ -126,3 +126,70 @@ export const rungParts = [
   ['acting', 'acts'],
   ['awaitingReady', 'waits for Ready'],
 ];
+
+/** The steps of the way back from a lost quorum. @type {Readonly<Record<string, string>>} */
+export const recoveryNames = {
+  confirming: 'Confirm the loss',
+  reviving: 'Start what is stopped',
+  choosingSource: 'Look for proof, and for data',
+  preparingMaster: 'Choose or make a master',
+  stoppingControlPlane: 'Stop the control plane',
+  keepingOldData: 'Keep a copy of old data',
+  restoringData: 'Make a cluster of one',
+  replayingChanges: 'Bring later changes back',
+  startingControlPlane: 'Start the API',
+  reconciling: 'Take away what is gone',
+  rejoining: 'The others join again',
+  verifying: 'Compare their data',
+};
+
+/** What is done about a member, or about the lost quorum, in a few words. @type {Readonly<Record<string, string>>} */
+const quorumWords = {
+  restartingMember: 'restarting etcd',
+  takingOut: 'taking a member out',
+  replacingMember: 'replacing a member',
+  promotingFound: 'promoting a learner',
+  clearingAlarm: 'making room',
+  reviving: 'no quorum: starting what is stopped',
+  choosingSource: 'no quorum: looking for proof',
+  undecided: 'no quorum: a person must decide',
+  restoring: 'no quorum: bringing the data back',
+  rejoining: 'the others join again',
+  verifying: 'comparing their data',
+  unverified: 'comparing their data',
+  failed: 'no quorum: people are told',
+  throttled: 'no quorum: resting after a failure',
+};
+
+/**
+ * The quorum for the eye, and in a few words.
+ * @param {{ readonly state: string, readonly held: boolean }} quorum
+ * @returns {{ readonly kind: string, readonly word: string }}
+ */
+export function quorumState({ state }) {
+  const [top = '', step = ''] = state.split('.');
+  if (top === 'healthy') return { kind: 'healthy', word: 'etcd whole' };
+  if (top === 'unknown') return { kind: 'unknown', word: 'etcd not seen yet' };
+  const word = quorumWords[step];
+  if (top === 'degraded')
+    return word === undefined ? { kind: 'suspect', word: 'etcd degraded' } : { kind: 'repairing', word };
+  if (step === 'rejoining' || step === 'verifying') return { kind: 'repairing', word: word ?? '' };
+  return { kind: 'failed', word: word ?? 'no quorum' };
+}
+
+/**
+ * One of its members for the eye, and in a few words.
+ * @param {import('../../../machines/members.ts').MemberFacts} member
+ * @param {string | null} leader the slot of the one that leads
+ * @returns {{ readonly kind: string, readonly word: string }}
+ */
+export function memberState({ slot, role, health, alarm, instance }, leader) {
+  if (alarm !== null)
+    return { kind: 'failed', word: alarm === 'noSpace' ? 'store full (NOSPACE)' : 'data rotten (CORRUPT)' };
+  if (role === 'none')
+    return { kind: 'unknown', word: instance === 'gone' ? 'no instance' : 'no member yet' };
+  if (health !== 'healthy')
+    return { kind: 'suspect', word: `${role}, silent${instance === 'running' ? '' : `: ${instance}`}` };
+  if (role === 'learner') return { kind: 'joining', word: 'learner' };
+  return { kind: 'healthy', word: slot !== null && slot === leader ? 'voter, leads' : 'voter' };
+}

@@ -1,19 +1,23 @@
 import { cloudTags, nodeNameOf } from '../../cloud/port.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Random, seededRandom } from '../../runtime/random.ts';
-import type { Runtime } from '../../runtime/types.ts';
 import { createMemoryStore } from '../../store/memory.ts';
 import { Chronicle } from '../../supervisor/chronicle.ts';
+import { actorIds, statePath } from '../../supervisor/fleet.ts';
 import type { Tone } from '../../supervisor/story.ts';
-import type { Supervisor } from '../../supervisor/supervisor.ts';
+import type { Current } from '../../supervisor/subject.ts';
+import { backupRegions } from '../config.ts';
 import { Disturbances } from '../disturbances.ts';
 import { type SupervisorLife, startLife } from '../life-of-supervisor.ts';
+import { QuorumStriker } from '../quorum-striker.ts';
 import type { CloudEffect } from '../world/cloud.ts';
 import type { NodeAct } from '../world/kubernetes.ts';
 import type { Machine } from '../world/machine.ts';
+import { Vault } from '../world/vault.ts';
 import { World } from '../world/world.ts';
 import { embedded, embeddedConfig } from './config.ts';
 import type { PacedClock } from './paced-clock.ts';
+import { startWriter } from './writer.ts';
 
 /** All instances are up after this, in ms of the cluster's time: then the supervisor starts, and finds a healthy cluster. */
 const bootMs = 120_000;
@@ -44,6 +48,9 @@ export class EmbeddedCluster {
   readonly #wall: Clock;
   readonly #random: Random;
   readonly #store = createMemoryStore();
+  /** Backups: what lies in object storage outlives the supervisor and every master. */
+  readonly vault = new Vault(backupRegions);
+  readonly quorumStriker: QuorumStriker;
   #life: SupervisorLife | null = null;
   #stopped = false;
 
@@ -63,11 +70,20 @@ export class EmbeddedCluster {
       onEffect: (effect) => this.#onEffect(effect),
       onAct: (act) => this.#onAct(act),
     });
+    const { clock, world, vault } = this;
+    this.quorumStriker = new QuorumStriker({
+      clock,
+      world,
+      vault,
+      cluster: embedded.cluster,
+      note: () => {},
+    });
   }
 
   /** Brings the cluster up in no time, and lets time go by from then on. Resolves when every node is seen healthy. */
   async start(): Promise<void> {
     this.world.populate();
+    if (this.world.masters !== null) startWriter(this.clock, this.world.masters);
     await this.clock.skip(bootMs);
     this.#startLife();
     for (let passed = 0; !this.#isHealthy(); passed += seenStepMs) {
@@ -85,7 +101,7 @@ export class EmbeddedCluster {
   }
 
   /** Null while the supervisor is dead. */
-  supervisor(): { readonly supervisor: Supervisor; readonly runtime: Runtime } | null {
+  supervisor(): Current | null {
     return this.#life;
   }
 
@@ -126,6 +142,11 @@ export class EmbeddedCluster {
       kubernetes: this.world.api,
       zones: embedded.zones,
       instanceSpec: (slot, zone) => this.world.spec(slot, zone),
+      controlPlane: this.world.masters && {
+        etcd: this.world.masters.etcd,
+        vault: this.vault,
+        shared: this.world.shared,
+      },
       onTransition: (transition) => this.chronicle.heard(transition),
       onCrash: () => {},
       onDefect: (why) => {
@@ -137,7 +158,20 @@ export class EmbeddedCluster {
   #isHealthy(): boolean {
     const actors = this.#life?.supervisor.fleet.all() ?? [];
     const wanted = embedded.masters + embedded.workers;
-    return actors.length === wanted && actors.every(({ state }) => state === 'healthy');
+    return (
+      actors.length === wanted &&
+      actors.every(({ state }) => state === 'healthy') &&
+      this.#controlPlaneIsWell()
+    );
+  }
+
+  /** etcd's quorum is whole, and there is a backup that could be restored, with the changes after it. */
+  #controlPlaneIsWell(): boolean {
+    if (this.#life === null) return false;
+    const { runtime, backups } = this.#life;
+    const quorum = runtime.record(actorIds.quorum);
+    const isWhole = quorum !== undefined && statePath(quorum.snapshot.value) === 'healthy';
+    return isWhole && this.vault.backups.some(({ verified }) => verified) && backups?.shipped() != null;
   }
 
   #onEffect({ call, id }: CloudEffect): void {

@@ -11,5 +11,8 @@ export const embedded = {
 
 /** Everything is as by default; only the names are its own. */
 export function embeddedConfig(): SupervisorConfig {
-  return { ...simulatedConfig(embedded.workers, embedded.zones), cluster: embedded.cluster };
+  return {
+    ...simulatedConfig(embedded.workers, embedded.zones, embedded.masters),
+    cluster: embedded.cluster,
+  };
 }

@@ -71,6 +71,7 @@ export class Outages {
   calm(): void {
     for (const id of [...this.#until.keys()]) this.#end(id);
     this.#cluster.disturbances.calm();
+    this.#cluster.quorumStriker.calm();
     for (const { machine } of this.#cluster.machines())
       if (machine.instance.locks.length > 0) this.#cluster.world.cloud.lock(machine.instance.id, null);
   }

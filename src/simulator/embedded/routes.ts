@@ -5,6 +5,7 @@ import type { Json } from '../../runtime/record.ts';
 import { breakagesAround, nodeBreakages } from './breakages.ts';
 import type { EmbeddedCluster } from './cluster.ts';
 import type { Outages } from './outages.ts';
+import { breakQuorum, quorumBreakages } from './quorum-breakages.ts';
 import { speeds } from './speeds.ts';
 
 const breakBody = z.strictObject({ breakage: z.string(), node: z.string().optional() });
@@ -13,7 +14,7 @@ const speedBody = z.strictObject({ speed: z.number() });
 /** What the head of the page's feed says of the laboratory: its speed, and what is broken around the nodes for a while. */
 export function labState(cluster: EmbeddedCluster, outages: Outages): Json {
   const underWay = outages.underWay().flatMap(({ id, until }) => {
-    const did = breakagesAround.find((each) => each.id === id)?.did;
+    const did = [...breakagesAround, ...quorumBreakages].find((each) => each.id === id)?.did;
     return did === undefined ? [] : [{ id, did, until }];
   });
   return { speed: cluster.clock.speed(), speeds: [...speeds], underWay };
@@ -26,7 +27,7 @@ export function labRoutes(cluster: EmbeddedCluster, outages: Outages): readonly 
       method: 'GET',
       path: '/api/lab',
       handle: () =>
-        [...nodeBreakages, ...breakagesAround].map(({ id, group, label, hint }) => ({
+        [...nodeBreakages, ...quorumBreakages, ...breakagesAround].map(({ id, group, label, hint }) => ({
           id,
           group,
           label,
@@ -47,6 +48,12 @@ export function labRoutes(cluster: EmbeddedCluster, outages: Outages): readonly 
           cluster.tell(null, `you ${around.did}`, 'trouble');
           around.act(cluster, outages);
           return { broken: breakage };
+        }
+        const ofQuorum = quorumBreakages.find(({ id }) => id === breakage);
+        if (ofQuorum !== undefined) {
+          const slot = breakQuorum(cluster, outages, ofQuorum, node ?? null);
+          cluster.tell(slot, `you ${ofQuorum.did}`, 'trouble');
+          return { broken: breakage, ...(slot === null ? {} : { node: slot }) };
         }
         const ofNode = nodeBreakages.find(({ id }) => id === breakage);
         if (ofNode === undefined)

@@ -4,7 +4,9 @@ import { serve } from '../../dashboard/server.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { readAddress, removeAddress, writeAddress } from '../../supervisor/address.ts';
+import { controlPlaneRoutes } from '../../supervisor/control-plane-routes.ts';
 import { supervisorRoutes } from '../../supervisor/routes.ts';
+import type { Subject } from '../../supervisor/subject.ts';
 import { EmbeddedCluster } from './cluster.ts';
 import { embedded } from './config.ts';
 import { Outages } from './outages.ts';
@@ -32,15 +34,15 @@ export async function startEmbedded(options: {
   const cluster = new EmbeddedCluster({ clock: createPacedClock(wall, options.speed), wall, seed });
   const outages = new Outages(cluster);
   const token = systemRandom.hex(24);
-  const common = supervisorRoutes({
+  const subject: Subject = {
     cluster: embedded.cluster,
     clock: cluster.clock,
     chronicle: cluster.chronicle,
     current: () => cluster.supervisor(),
     lab: () => labState(cluster, outages),
-  });
+  };
   const server = await serve({
-    routes: [...common, ...labRoutes(cluster, outages)],
+    routes: [...supervisorRoutes(subject), ...controlPlaneRoutes(subject), ...labRoutes(cluster, outages)],
     token,
     page: await loadPage(),
     clock: wall,

@@ -13,6 +13,7 @@ import {
   mayAskNext,
   type RevisionChanges,
   type SnapshotStream,
+  saysNothing,
   type WatchItem,
   type Watching,
 } from '../../etcd/port.ts';
@@ -556,15 +557,16 @@ export class SimulatedEtcd implements Etcd {
     onlyReads: boolean,
     ask: (endpoint: Endpoint) => Promise<T>,
   ): Promise<T> {
-    let last: unknown = rejected('NoEndpoint', 'no endpoint was given to ask');
+    let last: Failure | null = null;
     for (const endpoint of endpoints)
       try {
         return await ask(endpoint);
       } catch (caught) {
-        last = caught;
-        if (!(caught instanceof Failure) || !mayAskNext(caught, onlyReads)) break;
+        if (!(caught instanceof Failure)) throw caught;
+        if (last === null || !saysNothing(caught)) last = caught;
+        if (!mayAskNext(caught, onlyReads)) break;
       }
-    throw last;
+    throw last ?? rejected('NoEndpoint', 'no endpoint was given to ask');
   }
 
   #reconfigure(group: Group, what: MembershipChange['what'], id: string, members: readonly Member[]): void {

@@ -40,14 +40,18 @@ export function readMasterCommand(script: string): MasterCommand | null {
   return script.includes(nodePaths.etcdKept) ? { kind: 'keep' } : null;
 }
 
-/** What `inspectMember` prints of such data. */
-export function inspectionText(data: MemberInspection['data'], takesWrites = true): string {
+/** What `inspectMember` prints of such data. `runs`: the master's units have been started. */
+export function inspectionText(
+  data: MemberInspection['data'],
+  { runs = false, takesWrites = true }: { readonly runs?: boolean; readonly takesWrites?: boolean } = {},
+): string {
+  const state = runs ? 'active' : 'inactive';
   const units: MemberInspection['units'] = {
-    etcd: 'unknown',
-    'kube-apiserver': 'unknown',
-    'kube-apiserver-ready': 'unknown',
-    'kube-controller-manager': 'unknown',
-    'kube-scheduler': 'unknown',
+    etcd: state,
+    'kube-apiserver': state,
+    'kube-apiserver-ready': state,
+    'kube-controller-manager': state,
+    'kube-scheduler': state,
   };
   return `${JSON.stringify({ units, takesWrites, data })}\n`;
 }

@@ -172,7 +172,8 @@ export class Masters {
     const [disk, process] = [this.#diskOf(machine), this.#processOf(machine)];
     const ailment = this.#ailmentOf(id);
     const works = ailment === undefined || !deadly.includes(ailment);
-    if (command.kind === 'inspect') return this.#inspect(process, { isBroken: ailment === 'disk', works });
+    if (command.kind === 'inspect')
+      return this.#inspect(id, process, { isBroken: ailment === 'disk', works });
     if (command.kind === 'stopAll') {
       disk.enabled.etcd = false;
       disk.enabled.api = false;
@@ -220,33 +221,34 @@ export class Masters {
   }
 
   #inspect(
+    id: string,
     { data, isRunning }: EtcdProcess,
     { isBroken, works }: { readonly isBroken: boolean; readonly works: boolean },
   ): Answer {
+    // Looked at is only what is up: its first boot has started whatever nobody has stopped since.
+    const text = (found: typeof noData) =>
+      inspectionText(found, {
+        runs: !this.#apiStopped.has(id) && !this.#stopped.has(id),
+        takesWrites: works,
+      });
     if (isBroken)
-      return {
-        exitCode: 0,
-        output: inspectionText({ ...noData, exists: true, broken: 'read: input/output error' }, works),
-      };
-    if (data === null) return { exitCode: 0, output: inspectionText(noData, works) };
+      return { exitCode: 0, output: text({ ...noData, exists: true, broken: 'read: input/output error' }) };
+    if (data === null) return { exitCode: 0, output: text(noData) };
     const { memberId, group, term, committed, index } = data;
     return {
       exitCode: 0,
-      output: inspectionText(
-        {
-          exists: true,
-          memberId,
-          clusterId: group.clusterId,
-          term,
-          commit: committed,
-          lastTerm: term,
-          lastIndex: index,
-          database: null,
-          inUse: isRunning,
-          broken: '',
-        },
-        works,
-      ),
+      output: text({
+        exists: true,
+        memberId,
+        clusterId: group.clusterId,
+        term,
+        commit: committed,
+        lastTerm: term,
+        lastIndex: index,
+        database: null,
+        inUse: isRunning,
+        broken: '',
+      }),
     };
   }
 

@@ -14,6 +14,8 @@ export interface VaultBackup {
   readonly index: number;
   readonly log: Log;
   verified: boolean;
+  /** When a rehearsal passed last, in epoch ms. */
+  verifiedAt?: number;
   /** Regions whose copy is whole; those that were damaged are taken out. */
   readonly whole: Set<string>;
 }

@@ -6,6 +6,8 @@ import { EmbeddedCluster } from '../../../src/simulator/embedded/cluster.ts';
 import { embedded } from '../../../src/simulator/embedded/config.ts';
 import { Outages } from '../../../src/simulator/embedded/outages.ts';
 import { createPacedClock } from '../../../src/simulator/embedded/paced-clock.ts';
+import { reportQuorum } from '../../../src/supervisor/explain-quorum.ts';
+import { actorIds } from '../../../src/supervisor/fleet.ts';
 
 let wall: VirtualClock;
 let cluster: EmbeddedCluster;
@@ -26,6 +28,11 @@ beforeEach(() => {
 });
 
 const actors = () => cluster.supervisor()?.supervisor.fleet.all() ?? [];
+const quorum = () => {
+  const { supervisor, runtime } = cluster.supervisor() ?? {};
+  const record = runtime?.record(actorIds.quorum);
+  return supervisor?.controlPlane && record ? reportQuorum(record, supervisor.controlPlane) : null;
+};
 const stateOf = (slot: string) => actors().find(({ context }) => context.slot === slot)?.state;
 const areHealthy = () => actors().every(({ state }) => state === 'healthy');
 /** The wall stands still in these tests: the cluster's time passes by itself. */
@@ -57,6 +64,19 @@ describe('the embedded cluster', () => {
     expect(new Set(actors().map(({ context }) => context.zone))).toEqual(new Set(embedded.zones));
     expect(actors().filter(({ context }) => context.role === 'controlPlane')).toHaveLength(embedded.masters);
     expect(toldBefore).toBe(0);
+  });
+
+  test('its control plane is whole: three voters, a verified backup, a change log that follows', async () => {
+    expect(quorum()).toMatchObject({ state: 'healthy', healthy: 3, held: true });
+    const figures = async () => cluster.supervisor()?.backups?.figures(new AbortController().signal);
+    expect(await figures()).toMatchObject({ unreached: [], problems: 0 });
+    await pass(11 * 60_000);
+    const later = await figures();
+    expect(later?.backups.length).toBeGreaterThanOrEqual(2);
+    expect(later?.newestVerifiedAgeMs).toBeLessThan(600_000);
+    expect(later?.changeLog?.revision).toBeGreaterThan(later?.backups[0]?.revision ?? 0);
+    expect(later?.lossMs).toBeLessThanOrEqual(1_000);
+    expect(cluster.chronicle.count).toBe(0);
   });
 
   // Each with what its story must say, so that the button shows what its hint promises.

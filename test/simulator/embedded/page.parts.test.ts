@@ -133,6 +133,40 @@ describe('the page in a real browser', () => {
     await speed(page, 1);
   });
 
+  test('etcd at a glance; a member’s data and then all masters are lost with a button, and come back', async () => {
+    const page = await open();
+    const etcd = page.getByRole('region', { name: 'etcd and its backups' });
+    await etcd.getByText('etcd whole').waitFor();
+    await etcd.getByText('3 of 3 voters are healthy').waitFor();
+    expect(await etcd.getByText('voter, leads').count()).toBe(1);
+    await etcd
+      .getByText(/old, restored in a rehearsal; in cn-simulated and cn-elsewhere; the next at/)
+      .waitFor();
+    await tile(page, 'control-plane-2').click();
+    await speed(page, 60);
+    await page.getByRole('button', { name: /^Delete its etcd data/ }).click();
+    await page.getByText('Delete its etcd data: done to control-plane-2.').waitFor();
+    const story = page.getByRole('list', { name: 'What happened in the cluster' });
+    await story.getByText('etcd: joins as a learner').waitFor();
+    await story.getByText('etcd: every master has a healthy voting member again').waitFor();
+    await speed(page, 10);
+    await page
+      .getByRole('button', { name: /^Delete all masters/ })
+      .first()
+      .click();
+    const way = page.getByRole('list', { name: 'The way back' }).getByRole('listitem');
+    await way.and(page.locator('[aria-current="step"]')).getByText('Confirm the loss').waitFor();
+    await page.getByText('etcd has no quorum, so the Kubernetes API is away').waitFor();
+    expect(await way.count()).toBe(12);
+    expect(await judge(page)).toEqual([]);
+    await speed(page, 60);
+    await story.getByText(/^recovery: begins, from the backup backup-\d+ in cn-simulated$/).waitFor();
+    await etcd.getByText('etcd whole').waitFor();
+    await page.getByText('All 15 nodes are healthy').waitFor();
+    expect(await way.count()).toBe(0);
+    await speed(page, 1);
+  });
+
   test('works by keyboard alone: from tile to tile with arrows, and on to the buttons', async () => {
     const page = await open();
     await page.getByText('All 15 nodes are healthy').waitFor();
