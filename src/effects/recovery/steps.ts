@@ -32,21 +32,25 @@ async function chosen(
   return { id, endpoint: endpointOf(privateIp) };
 }
 
-/** A master that can't be told is passed over: its etcd has no quorum, and what is restored has new ids or forgets it. */
+/**
+ * A master that can't be told is passed over: its etcd has no quorum, and what is restored has new ids or forgets it. But for the one that
+ * `must` be told, be it in the cloud's list by now or not: a list may be late.
+ */
 async function onEach(
   world: RecoveryWorld,
   must: string | null,
   context: EffectContext,
   act: (instanceId: string) => Promise<void>,
 ): Promise<void> {
+  const ids = (await running(world, context)).map(({ instance }) => instance.id);
   await Promise.all(
-    (await running(world, context)).map(async ({ slot, instance }) => {
+    [...new Set([...ids, ...(must === null ? [] : [must])])].map(async (id) => {
       try {
-        await act(instance.id);
+        await act(id);
       } catch (caught) {
         context.signal.throwIfAborted();
-        if (!(caught instanceof Failure) || instance.id === must) throw caught;
-        world.log.warn('a master could not be told, and is passed over', { slot, error: caught });
+        if (!(caught instanceof Failure) || id === must) throw caught;
+        world.log.warn('a master could not be told, and is passed over', { instance: id, error: caught });
       }
     }),
   );
