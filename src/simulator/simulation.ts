@@ -458,7 +458,11 @@ class Simulation {
     if (!slot.startsWith('control-plane-')) return false;
     const state = this.#quorumState();
     const [reviving, restoring] = [state.startsWith('lost.reviving'), state.startsWith('lost.restoring')];
-    if (!(reviving && /^(reboot|start)$/.test(call)) && !(restoring && call === 'runInstance')) return false;
+    if (
+      !(reviving && /^(reboot|start)$/.test(call)) &&
+      !(restoring && /^(runInstance|deleteInstance)$/.test(call))
+    )
+      return false;
     return !/\.(acting|removing)$/.test(this.#life?.supervisor.fleet.get(slot)?.state ?? '');
   }
 

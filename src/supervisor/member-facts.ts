@@ -10,7 +10,7 @@ export interface MastersSeen {
   readonly cloud: CloudView;
   /** Slots that the cluster is to have. */
   readonly wanted: readonly string[];
-  /** What was known before: while nobody answers, who the members are is remembered. */
+  /** What was known before: while no quorum answers, who the members are is remembered. */
   readonly before: readonly MemberFacts[];
 }
 
@@ -19,8 +19,8 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
   const bodies = [...cloud.instances.values()].filter(
     ({ tags }) => tags[cloudTags.role] === 'controlPlane' && tags[cloudTags.slot] !== undefined,
   );
-  const known = look.clusterId !== null;
-  const members = known ? look.members : [];
+  // Without a quorum a member tells what it has applied so far, which may be less than was known before: a learner's is next to nothing.
+  const { members, held } = look;
   const taken = new Set<string>();
   const slots = [...new Set([...wanted, ...bodies.map(({ tags }) => tags[cloudTags.slot] ?? '')])].sort();
   const ofSlots = slots.flatMap((slot): readonly MemberFacts[] => {
@@ -38,6 +38,11 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
     );
     if (member !== undefined) taken.add(member.id);
     const sameBody = instanceId === (remembered?.instanceId ?? null);
+    const isRemembered =
+      !held &&
+      remembered !== undefined &&
+      sameBody &&
+      (member === undefined || (member.learner && member.id === remembered.memberId));
     const isWanted = wanted.includes(slot);
     if (!isWanted && member === undefined && body === undefined) return [];
     return [
@@ -46,25 +51,31 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
         wanted: isWanted,
         instanceId,
         instance: body === undefined ? absent(instanceId, cloud) : instanceState(body),
-        ...(known || !sameBody || remembered === undefined
-          ? membership(member)
-          : { ...rolesOf(remembered), health: 'unhealthy' as const, alarm: null }),
+        ...(isRemembered
+          ? { ...rolesOf(remembered), health: 'unhealthy' as const, alarm: null }
+          : membership(member)),
       },
     ];
   });
-  // Nobody answers: a member whose slot has another body by now is remembered all the same, or its vote would be forgotten.
+  // A member whose slot has another body by now is remembered all the same while no quorum answers, or its vote would be forgotten.
   const bodiesNow = new Set(ofSlots.map(({ instanceId }) => instanceId));
-  const strays = known
-    ? members.filter(({ id }) => !taken.has(id)).map((member) => stray(member, cloud))
-    : before
-        .filter(({ memberId, instanceId }) => memberId !== null && !bodiesNow.has(instanceId))
-        .map((each) => ({
-          ...each,
-          slot: null,
-          wanted: false,
-          instance: absent(each.instanceId, cloud),
-          health: 'unhealthy' as const,
-        }));
+  const told = members.filter(({ id }) => !taken.has(id)).map((member) => stray(member, cloud));
+  const untold = held
+    ? []
+    : before.filter(
+        ({ memberId, instanceId }) =>
+          memberId !== null && !bodiesNow.has(instanceId) && members.every(({ id }) => id !== memberId),
+      );
+  const strays = [
+    ...told,
+    ...untold.map((each) => ({
+      ...each,
+      slot: null,
+      wanted: false,
+      instance: absent(each.instanceId, cloud),
+      health: 'unhealthy' as const,
+    })),
+  ];
   return [...ofSlots, ...strays.sort((a, b) => ((a.memberId ?? '') < (b.memberId ?? '') ? -1 : 1))];
 }
 

@@ -122,6 +122,31 @@ describe('what is known of masters and members', () => {
     expect(quorumFacts(facts, false, 'control-plane-0')).toBeNull();
   });
 
+  test('safety 44: only a learner answers, which knows of itself alone: who voted is remembered', () => {
+    const learner = found(2, { learner: true });
+    const before = memberFacts({
+      look: look([found(0), found(1), learner]),
+      cloud: cloudOf(bodies),
+      wanted,
+      before: [],
+    });
+    const facts = memberFacts({
+      look: look([learner], false),
+      cloud: cloudOf([body(2)], ['i-0', 'i-1']),
+      wanted,
+      before,
+    });
+    expect(facts.map(({ memberId, role, instance }) => `${memberId} ${role} ${instance}`)).toEqual([
+      'm0 voter gone',
+      'm1 voter gone',
+      'm2 learner running',
+    ]);
+    const promoted = look([found(2)], false);
+    expect(memberFacts({ look: promoted, cloud: cloudOf(bodies), wanted, before })[2]).toMatchObject({
+      role: 'voter',
+    });
+  });
+
   test('nobody answers, and a slot has another body by now: the old vote is not forgotten', () => {
     const cloud = cloudOf([body(0, { id: 'i-9', privateIp: '10.0.0.9' })], ['i-0', 'i-1', 'i-2']);
     const facts = memberFacts({ look: look([], false), cloud, wanted, before: whole });
