@@ -1,5 +1,5 @@
 import { fastTimings } from '../../../src/sandbox/cloud/timings.ts';
-import { cloudTimes, effective } from '../cloud-busy.ts';
+import { changesCluster, cloudTimes, effective } from '../cloud-busy.ts';
 import { type Interval, union } from '../intervals.ts';
 import { ownTime } from '../own-time.ts';
 import { createChecks, rungsSince, type ScenarioResult } from '../scenario.ts';
@@ -51,8 +51,10 @@ export const storm = {
     const probes = /^probe-/;
     const slots = victims.map(({ slot }) => slot);
     const early = calls.filter(
-      ({ effect, at, parameters }) =>
-        effect && at < (released?.at ?? 0) && !probes.test(parameters.ClientToken ?? ''),
+      (call) =>
+        changesCluster(call) &&
+        call.at < (released?.at ?? 0) &&
+        !probes.test(call.parameters.ClientToken ?? ''),
     );
     const begun = changes.filter(
       ({ actor, at, to }) =>
