@@ -94,12 +94,12 @@ function commands(
   });
 }
 
-/** Calls of an action that changed something. */
 /** It changed something of the cluster. Backups and the change log go into object storage all the while. */
 export function changesCluster({ action, effect }: SandboxCall): boolean {
   return effect && !action.startsWith('oss:');
 }
 
+/** Calls of an action that changed something. */
 export function effective(calls: readonly SandboxCall[], action: string): readonly SandboxCall[] {
   return calls.filter((call) => call.action === action && call.effect);
 }
