@@ -38,8 +38,10 @@ export interface BackupContext {
   readonly schedule: string;
   /** Until the next run, in ms from when it was planned. */
   readonly waitMs: number;
-  /** Why the run at work was asked for; null: the schedule. */
+  /** Why one is wanted that has not been begun yet; null: none is. */
   readonly wantedFor: string | null;
+  /** Why the one at work was asked for; null: the schedule. Kept until it is taken, so that another try says the same. */
+  readonly takingFor: string | null;
   readonly taken: BackupFacts | null;
   readonly verified: BackupFacts | null;
   readonly verifiedAt: number;
@@ -139,8 +141,12 @@ const keeper = setup({
     noteSchedule: assign(({ event }) =>
       event.type === 'SCHEDULE_CHANGED' ? { schedule: event.schedule } : {},
     ),
+    beginTaking: assign(({ context }) => ({
+      takingFor: context.wantedFor ?? context.takingFor ?? null,
+      wantedFor: null,
+    })),
     noteTaken: assign(({ event }) =>
-      event.type === 'xstate.done.actor.takeBackup' ? { taken: event.output.backup, wantedFor: null } : {},
+      event.type === 'xstate.done.actor.takeBackup' ? { taken: event.output.backup, takingFor: null } : {},
     ),
     noteVerified: assign(({ context, event }) =>
       event.type === 'xstate.done.actor.verifyBackup'
@@ -177,6 +183,7 @@ export const backupMachine = keeper.createMachine({
     schedule: input.schedule,
     waitMs: 0,
     wantedFor: null,
+    takingFor: null,
     taken: null,
     verified: null,
     verifiedAt: 0,
@@ -202,6 +209,14 @@ export const backupMachine = keeper.createMachine({
         onDone: { target: 'resting', actions: 'notePlan' },
         onError: failed,
       },
+      on: {
+        SCHEDULE_CHANGED: {
+          target: 'planning',
+          reenter: true,
+          actions: 'noteSchedule',
+          description: 'What was asked of the old schedule is not waited for.',
+        },
+      },
     },
     resting: {
       description: 'Until the next one is due, or wanted.',
@@ -211,10 +226,11 @@ export const backupMachine = keeper.createMachine({
     },
     taking: {
       description: 'Streams a snapshot of a healthy follower, compressed and encrypted, to every region.',
+      entry: 'beginTaking',
       invoke: {
         id: 'takeBackup',
         src: 'takeBackup',
-        input: ({ context }) => ({ reason: context.wantedFor ?? 'schedule' }),
+        input: ({ context }) => ({ reason: context.takingFor ?? 'schedule' }),
         onDone: { target: 'verifying', actions: 'noteTaken' },
         onError: failed,
       },

@@ -126,7 +126,7 @@ export const keeper = setup({
         ? { target: { ...context.target, memberId: event.output.memberId, role: 'learner' as const } }
         : {},
     ),
-    countCheck: assign({ failedChecks: ({ context }) => context.failedChecks + 1 }),
+    countCheck: assign({ held: false, failedChecks: ({ context }) => context.failedChecks + 1 }),
     forgetChecks: assign({ failedChecks: 0 }),
     noteChoice: assign(({ event }) => {
       if (event.type !== 'xstate.done.actor.chooseSource') return {};

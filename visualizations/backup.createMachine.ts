@@ -35,6 +35,14 @@ export const backupMachine = createMachine({
           "target": "failing",
           "actions": "noteFailure"
         }
+      },
+      "on": {
+        "SCHEDULE_CHANGED": {
+          "target": "planning",
+          "reenter": true,
+          "actions": "noteSchedule",
+          "description": "What was asked of the old schedule is not waited for."
+        }
       }
     },
     "resting": {
@@ -57,6 +65,7 @@ export const backupMachine = createMachine({
     },
     "taking": {
       "description": "Streams a snapshot of a healthy follower, compressed and encrypted, to every region.",
+      "entry": "beginTaking",
       "invoke": {
         "id": "takeBackup",
         "src": "takeBackup",

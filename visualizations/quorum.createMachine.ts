@@ -1064,6 +1064,24 @@ export const quorumMachine = createMachine({
         },
         "verifying": {
           "description": "All are back: the same data everywhere, no stale leases, and controllers that know.",
+          "entry": "forgetTarget",
+          "always": [
+            {
+              "guard": "isLost",
+              "target": "#quorum.lost"
+            },
+            {
+              "guard": "isNotWhole",
+              "target": "rejoining",
+              "description": "One is ill again: verified once it is not."
+            }
+          ],
+          "on": {
+            "MEMBERS_OBSERVED": {
+              "actions": "noteMembers",
+              "description": "A restore is not over before it was verified."
+            }
+          },
           "invoke": {
             "id": "verifyQuorum",
             "src": "verifyQuorum",
@@ -1084,6 +1102,15 @@ export const quorumMachine = createMachine({
         },
         "unverified": {
           "description": "Something is not as it should be after the restore, or could not be looked at: looks again.",
+          "always": {
+            "guard": "isLost",
+            "target": "#quorum.lost"
+          },
+          "on": {
+            "MEMBERS_OBSERVED": {
+              "actions": "noteMembers"
+            }
+          },
           "after": {
             "patience": {
               "target": "rejoining"

@@ -529,6 +529,39 @@ export const etcdContract: readonly EtcdCase[] = [
     },
   },
   {
+    name: 'safety 52: a corrupt member raises an alarm and nobody takes a write, until it was removed and its alarm, which stays, disarmed',
+    async run(stage) {
+      const { etcd } = stage;
+      const cluster = await stage.cluster(3);
+      const memberId = await idOf(etcd, cluster, 'm1');
+      const last = await write(etcd, cluster.endpoints, [put('k', 'v')]);
+      await cluster.declareCorrupt('m1');
+      const alarm = { memberId, kind: 'corrupt' } as const;
+      equal(await etcd.alarms(cluster.endpoints), [alarm]);
+      ok((await etcd.status(cluster.endpoint('m1'))).errors.some((each) => each.includes('CORRUPT')));
+      await rejects(write(etcd, cluster.endpoints, [put('k', 'w')]), failing('Corrupt', 'rejected'));
+      await rejects(write(etcd, cluster.endpoints, [remove('k')]), failing('Corrupt', 'rejected'));
+      await rejects(etcd.compact(cluster.endpoints, last), failing('Corrupt', 'rejected'));
+      // Reads are answered all the same, also by the corrupt one: it votes, and looks well.
+      for (const endpoint of cluster.endpoints) await healthy(stage, endpoint);
+      const rest = [cluster.endpoint('m0'), cluster.endpoint('m2')];
+      await stage.until('it is removed', () =>
+        etcd.removeMember(rest, memberId).then(
+          () => true,
+          (caught: Failure) => {
+            failing('UnhealthyCluster', 'retryable')(caught);
+            return null;
+          },
+        ),
+      );
+      equal(await etcd.alarms(rest), [alarm]);
+      await rejects(write(etcd, rest, [put('k', 'w')]), failing('Corrupt', 'rejected'));
+      await etcd.disarm(rest, alarm);
+      equal(await etcd.alarms(rest), []);
+      await write(etcd, rest, [put('k', 'w')]);
+    },
+  },
+  {
     name: 'hashes: equal on all members at one revision, another one after a write, none of what is not there',
     async run({ etcd, cluster: start, until }) {
       const cluster = await start(3);

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Etcd3 } from 'etcd3';
 import { createAuthority, issueCertificate } from '../../src/bootstrap/certificates.ts';
 import { createEtcd, type EtcdClient, type TlsMaterial } from '../../src/etcd/adapter.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
@@ -158,6 +159,29 @@ export async function realStage(
       freeze: (name) => signal(name, 'SIGSTOP'),
       thaw: (name) => signal(name, 'SIGCONT'),
       wipe: (name) => rm(find(name).data, { recursive: true, force: true }),
+      async declareCorrupt(name) {
+        const { members: known } = await etcd.members(members.map(({ client }) => client));
+        const id = known.find((each) => each.name === name)?.id;
+        if (id === undefined) throw new Error(`no member ${name}`);
+        const client = new Etcd3({
+          hosts: [find(name).client],
+          credentials: {
+            rootCertificate: Buffer.from(tls.ca),
+            privateKey: Buffer.from(tls.key),
+            certChain: Buffer.from(tls.cert),
+          },
+        });
+        try {
+          // Its hashes differ only after a bug or a broken disk. The alarm itself can be raised by anybody.
+          await client.maintenance.alarm({
+            action: 'Activate',
+            alarm: 'Corrupt',
+            memberID: BigInt(`0x${id}`).toString(),
+          });
+        } finally {
+          client.close();
+        }
+      },
       async prepare(name) {
         members.push(await make(prefix, name));
       },

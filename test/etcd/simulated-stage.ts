@@ -1,4 +1,4 @@
-import { microtasksDone, sleep } from '../../src/runtime/clock.ts';
+import { type Clock, microtasksDone, sleep } from '../../src/runtime/clock.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 import { createVirtualClock } from '../../src/runtime/virtual-clock.ts';
 import type { EtcdProcess } from '../../src/simulator/world/etcd/process.ts';
@@ -11,6 +11,7 @@ const lookMs = 50;
 
 export interface SimulatedStage extends EtcdStage {
   readonly etcd: SimulatedEtcd;
+  readonly clock: Clock;
   /** Runs it while time passes, as fast as it can. */
   play(run: () => Promise<void>): Promise<void>;
 }
@@ -63,6 +64,7 @@ export function simulatedStage(seed: number): SimulatedStage {
       wipe: async (name) => {
         find(name).disk = { data: null };
       },
+      declareCorrupt: async (name) => etcd.rot(find(name)),
       prepare: async (name) => {
         processes.push(place(name));
       },
@@ -70,6 +72,7 @@ export function simulatedStage(seed: number): SimulatedStage {
   };
   return {
     etcd,
+    clock,
     until,
     nobody: async () => 'https://10.9.9.9:2379',
     async cluster(size, options = {}) {

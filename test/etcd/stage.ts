@@ -31,6 +31,8 @@ export interface StagedCluster {
   thaw(name: string): void;
   /** Deletes the data of one that is down. */
   wipe(name: string): Promise<void>;
+  /** Says that this member's data is corrupt, as etcd does by itself once the members' hashes differ. */
+  declareCorrupt(name: string): Promise<void>;
   /** Makes room for another member, which does not run yet. */
   prepare(name: string): Promise<void>;
 }

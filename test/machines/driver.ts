@@ -49,6 +49,8 @@ export function drive<Context, Event extends { readonly type: string }>(
   const history: Happened<Context>[] = [];
   const first = begin(machine, input);
   snapshot = first.snapshot;
+  for (const [id, ms] of first.asked.armed) deadlines.set(id, ms);
+  for (const { id, input } of first.asked.started) running.set(id, input);
 
   function note(event: string, before: AnyMachineSnapshot, after: AnyMachineSnapshot, asked: Asked): void {
     for (const id of asked.calledOff) deadlines.delete(id);

@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { driveNode, type NodeDriver } from './driver.ts';
+import type { AnyEvent } from './explore.ts';
 import { brokenRules } from './rules.ts';
-import { type AnyNodeEvent, everythingThatCanHappen, whatComesWhenAllIsWell } from './space.ts';
+import { everythingThatCanHappen, whatComesWhenAllIsWell } from './space.ts';
 
 /** One step of a random history: which of the things that can happen now, and how much time passes before it. */
 const step = fc.record({
@@ -14,7 +15,7 @@ const step = fc.record({
 const longestHistory = 60;
 
 /** The same thing, but happening now: an observation that began now, an effect that ends now. Stale ones stay stale. */
-function now(event: AnyNodeEvent, actor: NodeDriver): AnyNodeEvent {
+function now(event: AnyEvent, actor: NodeDriver): AnyEvent {
   const { output, at } = event;
   if (typeof output === 'object') return { ...event, output: { ...output, at: actor.now() } };
   if (typeof at === 'number' && at >= actor.context().actedAt) return { ...event, at: actor.now() };

@@ -1,15 +1,7 @@
 import { type NodeContext, type Rung, rungs } from '../../machines/node.ts';
+import type { Moved as Movement, Rules } from './explore.ts';
 
-/** One transition of the node machine, as far as the rules look at it. */
-export interface Moved {
-  readonly event: string;
-  /** State values as dotted paths. */
-  readonly from: string;
-  readonly to: string;
-  readonly before: NodeContext;
-  readonly after: NodeContext;
-  readonly started: readonly { readonly src: string; readonly input: unknown }[];
-}
+type Moved = Movement<NodeContext>;
 
 /** The rung and the phase of it that a state value stands for; null outside the ladder. */
 export function rungOf(state: string): { readonly rung: Rung; readonly phase: string } | null {
@@ -33,7 +25,7 @@ function mayBegin(rung: Rung, { tried, instance, agentSilent }: NodeContext): bo
 }
 
 /** What must never happen, each by its name, and the transitions that do it. Independent of how the machine is written. */
-export const rules: Readonly<Record<string, (moved: Moved) => boolean>> = {
+export const rules: Rules<NodeContext> = {
   'a rung beyond the kubelet drains or acts without a permit': ({ to, after }) => {
     const now = rungOf(to);
     return (

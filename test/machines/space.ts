@@ -1,12 +1,8 @@
 import type { AnyMachineSnapshot } from 'xstate';
-import type { InstanceState, NodeContext } from '../../machines/node.ts';
+import { type InstanceState, type NodeContext, nodeMachine } from '../../machines/node.ts';
+import { lostNode, someNode } from './driver.ts';
+import type { AnyEvent, Space } from './explore.ts';
 import { declaredDeadlines, declaredEffects, dotted } from './pure.ts';
-
-/** An event of any kind that the machine takes: of the world, of a deadline, or of an effect's end. */
-export interface AnyNodeEvent {
-  readonly type: string;
-  readonly [field: string]: unknown;
-}
 
 /**
  * What of a snapshot its future depends on, as text: two snapshots with the same key behave the same, and so the space is bounded.
@@ -51,14 +47,14 @@ const failures = [
 /** Effects of which a failure says nothing more by its code. */
 const plainFailures = ['requestPermit', 'drainNode', 'reportTrouble', 'clearMarks', 'retireInstance'];
 
-function ends(id: string, context: NodeContext): readonly AnyNodeEvent[] {
-  const done = (output: object): AnyNodeEvent => ({
+function ends(id: string, context: NodeContext): readonly AnyEvent[] {
+  const done = (output: object): AnyEvent => ({
     type: `xstate.done.actor.${id}`,
     output: { at: context.actedAt, ...output },
   });
   const failed = failures
     .slice(0, plainFailures.includes(id) ? 1 : failures.length)
-    .map((error): AnyNodeEvent => ({ type: `xstate.error.actor.${id}`, error }));
+    .map((error): AnyEvent => ({ type: `xstate.error.actor.${id}`, error }));
   switch (id) {
     case 'requestPermit':
       return [done({ permit: 'permit' }), ...failed];
@@ -72,7 +68,7 @@ function ends(id: string, context: NodeContext): readonly AnyNodeEvent[] {
 }
 
 /** Everything that can happen to a node in this state: all facts, fresh and stale, each deadline, each end of each effect. */
-export function everythingThatCanHappen(snapshot: AnyMachineSnapshot): readonly AnyNodeEvent[] {
+export function everythingThatCanHappen(snapshot: AnyMachineSnapshot): readonly AnyEvent[] {
   const context: NodeContext = snapshot.context;
   const at = context.actedAt;
   const stale = at - 1;
@@ -126,7 +122,7 @@ export function everythingThatCanHappen(snapshot: AnyMachineSnapshot): readonly 
  * The next thing that happens once all is well: people and sight are back, the slot is wanted, the node is Ready, effects succeed, time
  * passes.
  */
-export function whatComesWhenAllIsWell(snapshot: AnyMachineSnapshot): AnyNodeEvent {
+export function whatComesWhenAllIsWell(snapshot: AnyMachineSnapshot): AnyEvent {
   const context: NodeContext = snapshot.context;
   const at = context.actedAt;
   if (context.blind) return { type: 'SIGHT_RETURNED', at };
@@ -140,3 +136,10 @@ export function whatComesWhenAllIsWell(snapshot: AnyMachineSnapshot): AnyNodeEve
   const [deadline] = declaredDeadlines(snapshot);
   return success ?? { type: deadline ?? 'nothing' };
 }
+
+export const nodeSpace: Space = {
+  machine: nodeMachine,
+  inputs: [someNode, lostNode],
+  keyOf: stateKey,
+  possible: everythingThatCanHappen,
+};

@@ -52,6 +52,7 @@ const look = (members: readonly LookedMember[], held = true): ClusterLook => ({
   held,
   clusterId: members.length === 0 ? null : 'c',
   members,
+  strayAlarms: [],
   leader: null,
   why: held ? null : 'nobody answered',
 });

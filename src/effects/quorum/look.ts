@@ -19,6 +19,8 @@ export interface ClusterLook {
   /** Null: nobody answered at all, so who the members are is not known. */
   readonly clusterId: string | null;
   readonly members: readonly LookedMember[];
+  /** Alarms of members that are in the membership no more. etcd keeps them, and refuses writes for them, until somebody lifts them. */
+  readonly strayAlarms: readonly Alarm[];
   readonly leader: string | null;
   /** Why there is no quorum; null if there is one. */
   readonly why: string | null;
@@ -38,7 +40,8 @@ export async function lookAtCluster(
 ): Promise<ClusterLook> {
   const options = { timeoutMs: lookTimeoutMs, ...asking };
   const { membership, held, why } = await membershipOf(etcd, endpoints, options);
-  if (membership === null) return { held: false, clusterId: null, members: [], leader: null, why };
+  if (membership === null)
+    return { held: false, clusterId: null, members: [], strayAlarms: [], leader: null, why };
   const alarms = held ? await etcd.alarms(endpoints, options).catch(() => []) : [];
   const members = await Promise.all(
     membership.members.map(async (member): Promise<LookedMember> => {
@@ -67,7 +70,8 @@ export async function lookAtCluster(
   );
   asking.signal?.throwIfAborted();
   const leader = members.flatMap(({ status }) => status?.leader ?? [])[0] ?? null;
-  return { held, clusterId: membership.clusterId, members, leader, why };
+  const strayAlarms = alarms.filter(({ memberId }) => members.every(({ id }) => id !== memberId));
+  return { held, clusterId: membership.clusterId, members, strayAlarms, leader, why };
 }
 
 async function membershipOf(

@@ -5,7 +5,7 @@ import {
   type QuorumMember,
   survivesWithout,
 } from '../../../machines/quorum.ts';
-import type { Endpoint } from '../../etcd/port.ts';
+import type { Alarm, Endpoint } from '../../etcd/port.ts';
 import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { poll } from '../node/instance.ts';
@@ -71,7 +71,10 @@ export function takeOut(
         ? each.id === which.id
         : each.name === which.instanceId || (which.ip !== null && each.hosts.includes(which.ip)),
     );
-    if (member === undefined) return { done: true };
+    if (member === undefined) {
+      await liftAlarms(world, endpoints, look.strayAlarms, context);
+      return { done: true };
+    }
     const verdict = mayRemove(arithmetic(look), member.id);
     if (!verdict.may) throw refused(`removing the etcd member ${member.id}`, verdict.because);
     if (look.leader === member.id && member.healthy) {
@@ -87,6 +90,8 @@ export function takeOut(
     await world.etcd.removeMember(endpoints, member.id, context).catch((caught: unknown) => {
       if (!(caught instanceof Failure) || caught.code !== 'MemberNotFound') throw caught;
     });
+    if (member.alarm !== null)
+      await liftAlarms(world, endpoints, [{ memberId: member.id, kind: member.alarm }], context);
     return { done: true };
   }).then(() => {});
 }
@@ -117,11 +122,29 @@ export function untilSpare(
   }).then(() => {});
 }
 
+/** Of members that are gone: their alarms stay in etcd, which refuses every write for them as if they were still there. */
+async function liftAlarms(
+  { etcd, log }: Parts,
+  endpoints: readonly Endpoint[],
+  alarms: readonly Alarm[],
+  { signal }: Watched,
+): Promise<void> {
+  for (const alarm of alarms) {
+    log.warn('the alarm of an etcd member that is gone is lifted', {
+      member: alarm.memberId,
+      alarm: alarm.kind,
+    });
+    await etcd.disarm(endpoints, alarm, { signal });
+  }
+}
+
 /** Adds the master at this address as a learner, unless it is a member already. Returns the member's id. */
 export function letJoin(world: Parts, ip: string, context: Watched): Promise<string> {
   return poll(context.clock, context.signal, async () => {
     const { look, endpoints } = await lookNow(world, context);
     needQuorum(look);
+    // Left by a removal that was cut off before its end.
+    await liftAlarms(world, endpoints, look.strayAlarms, context);
     const known = look.members.find(({ hosts }) => hosts.includes(ip));
     if (known !== undefined) return known.id;
     const verdict = mayAdd(arithmetic(look));

@@ -221,7 +221,7 @@ export class SimulatedEtcd implements Etcd {
       revision: group.log.revisionAt(data.index),
       learner: group.memberOf(process)?.learner ?? false,
       errors: [...(group.alarms.get(data.memberId) ?? [])].map(
-        (kind) => `memberID:${data.memberId} alarm:${kind}`,
+        (kind) => `memberID:${data.memberId} alarm:${kind === 'noSpace' ? 'NOSPACE' : 'CORRUPT'}`,
       ),
     };
   }
@@ -304,7 +304,6 @@ export class SimulatedEtcd implements Etcd {
       const isActive = group.activeVoters.some(({ data }) => data?.memberId === id);
       if (!member.learner && isActive && active.length - 1 < 1 + Math.floor((voters.length - 1) / 2))
         throw retryable('UnhealthyCluster', 'unhealthy cluster');
-      group.alarms.delete(id);
       this.#reconfigure(
         group,
         'remove',
@@ -367,7 +366,9 @@ export class SimulatedEtcd implements Etcd {
   }
 
   async compact(endpoints: readonly Endpoint[], revision: number, asking?: Asking): Promise<void> {
-    await this.#change(endpoints, asking, ({ group: { log } }) => {
+    await this.#change(endpoints, asking, ({ group }) => {
+      const { log } = group;
+      if (group.isCorrupt) throw rejected('Corrupt', 'corrupt cluster');
       if (revision <= log.compactRevision) throw rejected('Compacted', `${revision} has been compacted`);
       if (revision > log.revision) throw rejected('FutureRevision', `${revision} is a future revision`);
       log.compact(revision);
@@ -417,6 +418,7 @@ export class SimulatedEtcd implements Etcd {
       for (let from = 0; from < changes.length; from += mostOperations) {
         const some = changes.slice(from, from + mostOperations);
         revision = await this.#change(endpoints, options, ({ group }) => {
+          if (group.isCorrupt) throw rejected('Corrupt', 'corrupt cluster');
           const full = group.isFull;
           const puts = some.some(({ type }) => type === 'put');
           if (puts && !full && group.isTooMuch(some))

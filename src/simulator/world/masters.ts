@@ -143,7 +143,7 @@ export class Masters {
     for (const [id, process] of this.#processes) {
       const group = process.data?.group;
       if (!process.isActive || !process.synced || this.#apiStopped.has(id) || !group?.writable) continue;
-      if (group.memberOf(process)?.learner === false && !group.isFull) return group;
+      if (group.memberOf(process)?.learner === false && !group.isFull && !group.isCorrupt) return group;
     }
     return null;
   }

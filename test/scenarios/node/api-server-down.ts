@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { get } from 'node:https';
 import { loadKubeconfig } from '../../../src/kubernetes/kubeconfig.ts';
 import { sleep } from '../../../src/runtime/clock.ts';
 import { changesCluster } from '../cloud-busy.ts';
@@ -56,7 +56,7 @@ export const apiServerDown = {
     const states = new Set<string>();
     let answered = 0;
     while (clock.now() < faultAt + downMs) {
-      if (await isListening(server.hostname, Number(server.port))) answered += 1;
+      if (await answers(server.hostname, Number(server.port))) answered += 1;
       for (const state of (await stage.states()).values()) states.add(state);
       await sleep(clock, Math.min(lookMs, Math.max(1, faultAt + downMs - clock.now())), signal);
     }
@@ -66,7 +66,7 @@ export const apiServerDown = {
       [...states],
     );
 
-    checks.equal('how often somebody listened at the API server’s address meanwhile', answered, 0);
+    checks.equal('how often somebody answered at the API server’s address meanwhile', answered, 0);
     const startedAt = clock.now();
     await stage.shell(master, letUp);
     const seenAgain = () =>
@@ -110,15 +110,17 @@ export const apiServerDown = {
   },
 } as const;
 
-/** Whether somebody takes connections there. */
-function isListening(host: string, port: number): Promise<boolean> {
+/** Whether an API server answers there: the balancer in front of it takes connections, and has nobody to give them to. */
+function answers(host: string, port: number): Promise<boolean> {
   return new Promise((settle) => {
-    const socket = connect({ host, port });
-    const end = (listening: boolean) => {
-      socket.destroy();
-      settle(listening);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
+    const asked = get(
+      { host, port, path: '/livez', rejectUnauthorized: false, timeout: lookMs },
+      (response) => {
+        response.resume();
+        settle(true);
+      },
+    );
+    asked.once('timeout', () => asked.destroy());
+    asked.once('error', () => settle(false));
   });
 }

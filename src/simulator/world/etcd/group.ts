@@ -60,6 +60,11 @@ export class Group {
     return [...this.alarms.values()].some((kinds) => kinds.has('noSpace'));
   }
 
+  /** A member's data is not what the others have: etcd takes no change any more, but of the membership. */
+  get isCorrupt(): boolean {
+    return [...this.alarms.values()].some((kinds) => kinds.has('corrupt'));
+  }
+
   get quorum(): number {
     return quorumOf(this.members.filter(({ learner }) => !learner).length);
   }
