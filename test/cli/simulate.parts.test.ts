@@ -9,6 +9,8 @@ import { type RunningCommand, startWdrip, wdrip } from './command.ts';
 jest.setTimeout(120_000);
 
 const bin = fileURLToPath(new URL('../../bin/wdrip.js', import.meta.url));
+/** The most that Ctrl-C may take, in ms: a machine that is busy with something else is slow. */
+const promptMs = 10_000;
 const small = ['--nodes', '4', '--hours', '1'];
 
 /** Waits until `sees` gives something. */
@@ -29,15 +31,25 @@ afterEach(async () => {
   running = null;
 });
 
-/** The two workers of a command, as soon as both are there. */
-function workersOf({ process: { pid = 0 } }: RunningCommand): Promise<readonly number[]> {
+interface Child {
+  readonly pid: number;
+  readonly args: string;
+}
+
+/** All processes that a command has started, and those that they have: workers, and the loader of the sources of each. */
+function descendants(pid: number): readonly Child[] {
+  const { stdout } = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return stdout.split('\n').flatMap((line) => {
+    const [, id, args = ''] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? [];
+    return id === undefined ? [] : [{ pid: Number(id), args }, ...descendants(Number(id))];
+  });
+}
+
+/** The workers of a command, as soon as all are there. */
+function workersOf({ process: { pid = 0 } }: RunningCommand, count = 2): Promise<readonly number[]> {
   return until(() => {
-    const { stdout } = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(pid)], { encoding: 'utf8' });
-    // The loader of the sources has a process of its own, too.
-    const children = stdout
-      .split('\n')
-      .flatMap((line) => (line.includes('simulate worker') ? Number.parseInt(line, 10) : []));
-    return children.length === 2 && children;
+    const workers = descendants(pid).filter(({ args }) => args.includes('simulate worker'));
+    return workers.length === count && workers.map((worker) => worker.pid);
   });
 }
 
@@ -88,16 +100,29 @@ describe('wdrip simulate', () => {
     expect([status, stdout]).toEqual([2, '']);
   });
 
-  test('Ctrl-C ends all, and tells what is known', async () => {
-    running = startWdrip(['simulate', '--seeds', '100000', ...small, '--jobs', '2', '--json']);
-    const workers = await workersOf(running);
-    running.process.kill('SIGINT');
-    const { status, stdout, stderr } = await running.ended;
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^wdrip: SIGINT after \d+ of 100000 seeds\n$/);
-    expect(JSON.parse(stdout)).toMatchObject({ failed: 0, failures: [] });
-    for (const pid of workers) await until(() => !isAlive(pid));
-  });
+  // Of a year of fifty nodes a run takes minutes: whoever waits for its end is not prompt.
+  test.each([
+    ['1', 'short runs', small],
+    ['2', 'short runs', small],
+    ['1', 'a run that is far from its end', ['--nodes', '50', '--hours', '8760', '--masters', '3']],
+    ['2', 'a run that is far from its end', ['--nodes', '50', '--hours', '8760', '--masters', '3']],
+  ])(
+    'Ctrl-C with --jobs %s in %s: a report of what ran, status 1, and no process left',
+    async (jobs, _, size) => {
+      running = startWdrip(['simulate', '--seeds', '100000', ...size, '--jobs', jobs, '--json']);
+      await workersOf(running, Number(jobs));
+      const { pid = 0 } = running.process;
+      const started = descendants(pid);
+      const pressedAt = Date.now();
+      running.process.kill('SIGINT');
+      const { status, stdout, stderr } = await running.ended;
+      expect(Date.now() - pressedAt).toBeLessThan(promptMs);
+      expect(status).toBe(1);
+      const done = /^wdrip: SIGINT after (\d+) of 100000 seeds\n$/.exec(stderr)?.[1];
+      expect(JSON.parse(stdout)).toMatchObject({ seeds: Number(done), failed: 0, failures: [] });
+      for (const each of started) await until(() => !isAlive(each.pid));
+    },
+  );
 
   test('a worker that is killed is a failed run that names its seed; the others go on', async () => {
     running = startWdrip([

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { stringify } from 'yaml';
+import { launchChromium } from '../simulator/embedded/chromium.ts';
 import { type RunningCommand, startWdrip, wdrip } from './command.ts';
 
 /** Each command loads its libraries anew: a second or two, and more on a busy machine. */
@@ -209,4 +210,39 @@ describe('wdrip supervise, where nothing can be reached', () => {
     expect((await wdrip(['resume', '--config', config])).status).toBe(0);
     expect((await wdrip(['get', '--config', config])).stdout).not.toMatch(/PAUSED/);
   });
+});
+
+test('its page in a browser: the link of `wdrip page`, out of sight, no buttons that break things, pause and resume, and its end', async () => {
+  const config = await configure();
+  const first = supervise(config);
+  await said(first, /sight of the cluster is lost/);
+  const link = (await wdrip(['page', '--config', config])).stdout.trim();
+  expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#token=[0-9a-f]{48}$/);
+  const browser = await launchChromium();
+  try {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(30_000);
+    const errors: string[] = [];
+    page.on('pageerror', ({ message }) => errors.push(message));
+    await page.goto(link);
+    await page.getByText(/^Out of sight: .*127\.0\.0\.1:1/).waitFor();
+    await page.getByText('supervisor at work').waitFor();
+    await page.getByText('No node is known yet.').waitFor();
+    expect(await page.getByText('Break something').isVisible()).toBe(false);
+    expect(await page.getByText('etcd and its backups').isVisible()).toBe(false);
+    expect(await page.getByRole('button', { name: '60×' }).count()).toBe(0);
+
+    await page.getByRole('button', { name: 'Pause repairs', exact: true }).click();
+    await page.getByText('Repairs of the whole cluster are paused.').waitFor();
+    expect((await wdrip(['get', '--config', config])).stdout).toMatch(/PAUSED/);
+    expect((await wdrip(['resume', '--config', config])).status).toBe(0);
+    await page.getByRole('button', { name: 'Pause repairs', exact: true }).waitFor();
+
+    first.process.kill('SIGTERM');
+    expect((await first.ended).status).toBe(0);
+    await page.getByText('The connection to wdrip is lost').waitFor();
+    expect(errors).toEqual([]);
+  } finally {
+    await browser.close();
+  }
 });
