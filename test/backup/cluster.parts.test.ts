@@ -95,7 +95,7 @@ async function contentOf(etcd: EtcdClient, endpoint: string, from: number): Prom
   return content;
 }
 
-test('a cluster is backed up, rehearsed, lost, and restored to its last second (safety 45, 52, 54 to 56)', async () => {
+test('a cluster is backed up, rehearsed, lost, and restored to its last second (safety 45, 46, 52, 54, 55, 56)', async () => {
   const cluster = await stage.cluster(3);
   const { endpoints } = cluster;
   const stores = [memoryStore('cn-a', clock), memoryStore('cn-b', clock)];

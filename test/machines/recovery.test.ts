@@ -42,7 +42,7 @@ function recovery() {
 }
 
 describe('a recovery', () => {
-  test('gives up a step before the data is in after three tries', () => {
+  test('safety 48: gives up a step before the data is in after three tries: what was kept is still there', () => {
     const run = recovery();
     run.upTo('keepOldData');
     for (let tries = 0; tries < 2; tries++) {
@@ -57,22 +57,25 @@ describe('a recovery', () => {
   test.each([
     ['startControlPlane', 'startingControlPlane'],
     ['reconcileCluster', 'reconciling'],
-  ] as const)('goes on with %s for as long as it takes: no API server runs until then', (name, state) => {
-    const run = recovery();
-    run.upTo(name);
-    let longest = 0;
-    for (let tries = 0; tries < 30; tries++) {
-      if (tries % 3 === 2) run.overdue(state);
-      else run.fails(name);
-      expect(run.state()).toBe(`${state}.resting`);
-      longest = Math.max(longest, ...run.armed().values());
-      run.rested(state);
-    }
-    expect(longest).toBe(60_000);
-    run.upTo('reconcileCluster');
-    run.done('reconcileCluster');
-    expect(run.state()).toBe('recovered');
-  });
+  ] as const)(
+    'safety 48: goes on with %s for as long as it takes: no API server runs until then',
+    (name, state) => {
+      const run = recovery();
+      run.upTo(name);
+      let longest = 0;
+      for (let tries = 0; tries < 30; tries++) {
+        if (tries % 3 === 2) run.overdue(state);
+        else run.fails(name);
+        expect(run.state()).toBe(`${state}.resting`);
+        longest = Math.max(longest, ...run.armed().values());
+        run.rested(state);
+      }
+      expect(longest).toBe(60_000);
+      run.upTo('reconcileCluster');
+      run.done('reconcileCluster');
+      expect(run.state()).toBe('recovered');
+    },
+  );
 
   test('whose change log cannot be brought back starts the API without it, and says what is lost', () => {
     const failing = recovery();
