@@ -78,8 +78,10 @@ export function nextStep(members: readonly MemberFacts[], restarted: readonly st
   const canBeRestarted = (member: MemberFacts) =>
     canBeTold(member) && member.alarm !== 'corrupt' && !restarted.includes(member.slot ?? '');
 
+  const isCorrupt = members.some(({ alarm }) => alarm === 'corrupt');
   const gentle =
-    find('clearAlarm', ({ alarm }) => alarm === 'noSpace') ??
+    // Beside a corrupt member etcd refuses to compact: that one goes first.
+    find('clearAlarm', ({ alarm }) => alarm === 'noSpace' && !isCorrupt) ??
     find('promote', ({ role, health, wanted }) => role === 'learner' && health === 'healthy' && wanted) ??
     find('restart', (member) => isIll(member) && canBeRestarted(member));
   if (gentle !== undefined) return gentle;
@@ -97,9 +99,8 @@ export function nextStep(members: readonly MemberFacts[], restarted: readonly st
   const lastOne = ill.length === 1 ? dead[0] : undefined;
   if (lastOne !== undefined && canBeTold(lastOne)) return { kind: 'replace', member: lastOne };
   // Beside a corrupt one nothing is waited for: etcd serves nobody until that has gone, and it goes after the dead.
-  const isUrgent = ill.some(({ alarm }) => alarm === 'corrupt');
   const goes = dead.find(
-    (member) => isUrgent || member.instance === 'gone' || canBeTold(member) || !member.wanted,
+    (member) => isCorrupt || member.instance === 'gone' || canBeTold(member) || !member.wanted,
   );
   if (goes !== undefined) return { kind: 'remove', member: goes };
   if (ill.length > 0) return { kind: 'wait' };

@@ -118,6 +118,7 @@ export function simulatedBackups(parts: {
         revision: of.revisionAt(data.index),
         index: data.index,
         log: of,
+        alarms: data.group.alarmList,
       });
     },
     async verify(key, signal) {
@@ -156,7 +157,7 @@ export function simulatedBackups(parts: {
           message: `the backup ${key} is damaged`,
         });
       const name = `restore-${attempt}.db`;
-      shared.set(name, backup.log.serialize(backup.index));
+      shared.set(name, backup.log.serialize(backup.index, backup.alarms));
       return {
         object: { region: 'cn-simulated', bucket: 'shared', endpoint: '', key: name, sha256: '0'.repeat(64) },
         revision: backup.revision,

@@ -76,7 +76,15 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
       health: 'unhealthy' as const,
     })),
   ];
-  return [...ofSlots, ...strays.sort((a, b) => ((a.memberId ?? '') < (b.memberId ?? '') ? -1 : 1))];
+  // An alarm of a member that is gone is lifted by the same repair as a member's own: the first voter stands for it.
+  const stands =
+    look.strayAlarms.length === 0
+      ? -1
+      : ofSlots.findIndex(({ role, alarm }) => role === 'voter' && alarm === null);
+  const withAlarm = ofSlots.map((each, index) =>
+    index === stands ? { ...each, alarm: 'noSpace' as const } : each,
+  );
+  return [...withAlarm, ...strays.sort((a, b) => ((a.memberId ?? '') < (b.memberId ?? '') ? -1 : 1))];
 }
 
 /** A slot has one body, but for a moment while another takes its place: the one that isn't on its way out is meant. */

@@ -632,6 +632,25 @@ export const etcdContract: readonly EtcdCase[] = [
     },
   },
   {
+    name: 'safety 54: a snapshot that was taken under an alarm brings it back, and nobody takes a write until it is disarmed',
+    async run(stage) {
+      const { etcd } = stage;
+      const cluster = await stage.cluster(3);
+      const memberId = await idOf(etcd, cluster, 'm1');
+      await write(etcd, cluster.endpoints, [put('k', '1')]);
+      await cluster.declareCorrupt('m1');
+      const pieces: Uint8Array[] = [];
+      for await (const piece of (await etcd.snapshot(cluster.endpoint('m1'))).bytes) pieces.push(piece);
+      const { endpoints } = await stage.restore(Buffer.concat(pieces), { bumpRevisions: 1_000 });
+      const alarm = { memberId, kind: 'corrupt' } as const;
+      equal(await etcd.alarms(endpoints), [alarm]);
+      await rejects(write(etcd, endpoints, [put('k', '2')]), failing('Corrupt', 'rejected'));
+      await etcd.disarm(endpoints, alarm);
+      equal(await etcd.alarms(endpoints), []);
+      await write(etcd, endpoints, [put('k', '2')]);
+    },
+  },
+  {
     name: 'two of three are lost with their data: the survivor alone carries on with everything, as the same member',
     async run(stage) {
       const { etcd } = stage;

@@ -30,6 +30,13 @@ describe('the next step towards a whole membership', () => {
       'clearAlarm',
       2,
     ],
+    [
+      'a full store after a corrupt one has gone: beside it etcd does not compact',
+      [member(0), member(1, { alarm: 'corrupt' }), member(2, { alarm: 'noSpace' })],
+      [],
+      'replace',
+      1,
+    ],
     ['a silent etcd is restarted', [member(0), member(1, dead), member(2)], [], 'restart', 1],
     ['a restart did not help', [member(0), member(1, dead), member(2)], ['control-plane-1'], 'replace', 1],
     [

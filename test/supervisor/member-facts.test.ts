@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isWhole, type MemberFacts } from '../../machines/members.ts';
+import { isWhole, type MemberFacts, nextStep } from '../../machines/members.ts';
 import { cloudTags, type Instance } from '../../src/cloud/port.ts';
 import type { ClusterLook, LookedMember } from '../../src/effects/quorum/look.ts';
 import { admitMember } from '../../src/supervisor/member-admission.ts';
@@ -121,6 +121,13 @@ describe('what is known of masters and members', () => {
       'voter unhealthy gone',
     ]);
     expect(quorumFacts(facts, false, 'control-plane-0')).toBeNull();
+  });
+
+  test('safety 54: the alarm of a member that is gone has the first voter cleared, since etcd refuses every write for it', () => {
+    const seen = { ...look(well), strayAlarms: [{ memberId: 'm9', kind: 'corrupt' as const }] };
+    const facts = memberFacts({ look: seen, cloud: cloudOf(bodies), wanted, before: [] });
+    expect(facts.map(({ alarm }) => alarm)).toEqual(['noSpace', null, null]);
+    expect(nextStep(facts, [])).toMatchObject({ kind: 'clearAlarm', member: { memberId: 'm0' } });
   });
 
   test('safety 44: only a learner answers, which knows of itself alone: who voted is remembered', () => {

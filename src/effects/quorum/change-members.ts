@@ -2,6 +2,7 @@ import type { QuorumEffects } from '../../../machines/etcd-quorum.ts';
 import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { ourInstance } from '../node/instance.ts';
+import { liftAlarms, makeRoom } from './alarms.ts';
 import { letJoin, lookNow, promote, takeOut } from './membership.ts';
 import type { QuorumWorld } from './world.ts';
 
@@ -85,18 +86,15 @@ export function promoteLearner(world: QuorumWorld): Run<'promoteLearner'> {
 
 /** Every member is made room on, the leader last, and only one at a time: it answers nothing meanwhile. */
 export function clearAlarm(world: QuorumWorld): Run<'clearAlarm'> {
-  return async (input, context) => {
+  return async (_, context) => {
     const { look, endpoints } = await lookNow(world, context);
+    await liftAlarms(world, endpoints, look.strayAlarms, context);
     const inOrder = [...look.members].sort(
       (a, b) => Number(a.id === look.leader) - Number(b.id === look.leader),
     );
     const newest = Math.max(0, ...look.members.map(({ status }) => status?.revision ?? 0));
-    world.log.warn("etcd's store is full: compacting and defragmenting", { member: input.memberId });
-    await world.etcd.compact(endpoints, newest, context).catch((caught: unknown) => {
-      if (!(caught instanceof Failure) || caught.code !== 'Compacted') throw caught;
-    });
-    for (const { clientUrls, healthy } of inOrder)
-      if (healthy && clientUrls[0] !== undefined) await world.etcd.defragment(clientUrls[0], context);
+    const members = inOrder.flatMap(({ clientUrls, healthy }) => (healthy ? clientUrls.slice(0, 1) : []));
+    await makeRoom(world, endpoints, members, newest, context);
     const alarms = await world.etcd.alarms(endpoints, context);
     for (const alarm of alarms)
       if (alarm.kind === 'noSpace') await world.etcd.disarm(endpoints, alarm, context);

@@ -5,10 +5,11 @@ import {
   type QuorumMember,
   survivesWithout,
 } from '../../../machines/quorum.ts';
-import type { Alarm, Endpoint } from '../../etcd/port.ts';
+import type { Endpoint } from '../../etcd/port.ts';
 import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { poll } from '../node/instance.ts';
+import { liftAlarms } from './alarms.ts';
 import { type ClusterLook, lookAtCluster } from './look.ts';
 import { endpointOf, peerUrlOf, type QuorumWorld } from './world.ts';
 
@@ -120,22 +121,6 @@ export function untilSpare(
       message: `the quorum needs the etcd member ${member.id} now: it is waited for another one`,
     });
   }).then(() => {});
-}
-
-/** Of members that are gone: their alarms stay in etcd, which refuses every write for them as if they were still there. */
-async function liftAlarms(
-  { etcd, log }: Parts,
-  endpoints: readonly Endpoint[],
-  alarms: readonly Alarm[],
-  { signal }: Watched,
-): Promise<void> {
-  for (const alarm of alarms) {
-    log.warn('the alarm of an etcd member that is gone is lifted', {
-      member: alarm.memberId,
-      alarm: alarm.kind,
-    });
-    await etcd.disarm(endpoints, alarm, { signal });
-  }
 }
 
 /** Adds the master at this address as a learner, unless it is a member already. Returns the member's id. */

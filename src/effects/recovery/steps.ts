@@ -1,7 +1,9 @@
 import type { RecoveryEffects } from '../../../machines/recovery.ts';
+import type { MemberStatus } from '../../etcd/port.ts';
 import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { ourInstance, persist, poll } from '../node/instance.ts';
+import { liftAlarms, makeRoom } from '../quorum/alarms.ts';
 import { endpointOf } from '../quorum/world.ts';
 import { running } from './prepare-master.ts';
 import type { RecoveryWorld } from './world.ts';
@@ -74,15 +76,14 @@ export function keepOldData(world: RecoveryWorld): Run<'keepOldData'> {
 
 /**
  * By how much the revisions are raised. What any restore before has served must not be seen again (safety 45), though its records, its
- * backups or the supervisor's store may be gone: so the restored revision follows the time, and counts as far as is known besides. Asked
- * again with the same attempt: the same.
+ * backups or the supervisor's store may be gone: so the restored revision follows the time. Asked again with the same attempt: the same.
  */
 async function bumpOf(world: RecoveryWorld, revision: number, context: EffectContext): Promise<number> {
   if (typeof context.progress === 'number') return context.progress;
-  const target = Math.max(
-    context.clock.now() * revisionsPerMs,
-    leastBump + Math.max(revision, world.restoredUpTo()),
-  );
+  const known = Math.max(revision, world.restoredUpTo());
+  const byTime = context.clock.now() * revisionsPerMs;
+  // A clock that was set back is behind what is known.
+  const target = byTime > known ? byTime : known + leastBump;
   await context.checkpoint(target - revision);
   return target - revision;
 }
@@ -108,8 +109,29 @@ export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
       const health = await world.etcd.health(endpoint, 'linearizable', context);
       return health.healthy ? world.etcd.status(endpoint, context) : null;
     });
+    await liftOldAlarms(world, endpoint, status, context);
     return { at: context.clock.now(), revision: status.revision };
   };
+}
+
+/**
+ * etcd keeps alarms in its data. What was made of a snapshot that was taken under one, or of a survivor's data, would refuse every write,
+ * and the API with it (safety 54). A survivor that is corrupt itself stays so: there is nothing better.
+ */
+async function liftOldAlarms(
+  world: RecoveryWorld,
+  endpoint: string,
+  { memberId, revision }: MemberStatus,
+  context: EffectContext,
+): Promise<void> {
+  const { clock, signal } = context;
+  await persist(clock, signal, async () => {
+    const alarms = await world.etcd.alarms([endpoint], { signal });
+    if (alarms.some(({ kind }) => kind === 'noSpace'))
+      await makeRoom(world, [endpoint], [endpoint], revision, context);
+    const old = alarms.filter((alarm) => alarm.kind === 'noSpace' || alarm.memberId !== memberId);
+    await liftAlarms(world, [endpoint], old, context);
+  });
 }
 
 export function replayChanges(world: RecoveryWorld): Run<'replayChanges'> {

@@ -155,6 +155,7 @@ export class SimulatedEtcd implements Etcd {
       [member],
       group.quotaBytes,
     );
+    for (const [id, kinds] of group.alarms) alone.alarms.set(id, new Set(kinds));
     process.disk.data = { ...dataOf(alone, member.id), rotten: data.rotten };
     this.start(process);
   }
@@ -167,13 +168,9 @@ export class SimulatedEtcd implements Etcd {
       started: true,
       clientUrls: [process.endpoint],
     };
-    const group = this.#group(
-      this.#id(),
-      Log.restore(snapshot, bumpRevisions),
-      1,
-      [member],
-      defaultQuotaBytes,
-    );
+    const { log, alarms } = Log.restore(snapshot, bumpRevisions);
+    const group = this.#group(this.#id(), log, 1, [member], defaultQuotaBytes);
+    for (const { memberId, kind } of alarms) this.#raise(group, memberId, kind);
     process.disk.data = dataOf(group, member.id);
   }
 
@@ -244,7 +241,7 @@ export class SimulatedEtcd implements Etcd {
   async alarms(endpoints: readonly Endpoint[], asking?: Asking): Promise<readonly Alarm[]> {
     return this.#oneOf(endpoints, true, async (endpoint) => {
       const { group } = await this.#through(endpoint, asking, questionMs);
-      return [...group.alarms].flatMap(([memberId, kinds]) => [...kinds].map((kind) => ({ memberId, kind })));
+      return group.alarmList;
     });
   }
 
@@ -349,7 +346,7 @@ export class SimulatedEtcd implements Etcd {
 
   async snapshot(endpoint: Endpoint, asking?: Asking): Promise<SnapshotStream> {
     const { process, data } = await this.#at(endpoint, asking, questionMs);
-    const bytes = data.group.log.serialize(data.index);
+    const bytes = data.group.log.serialize(data.index, data.group.alarmList);
     return {
       sizeBytes: bytes.length,
       version,

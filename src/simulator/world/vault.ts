@@ -1,5 +1,6 @@
 import type { BackupFacts } from '../../../machines/backup.ts';
 import { retain, retentionSchema } from '../../backup/retention.ts';
+import type { Alarm } from '../../etcd/port.ts';
 import { Failure } from '../../failure.ts';
 import type { Log } from './etcd/log.ts';
 
@@ -12,6 +13,8 @@ export interface VaultBackup {
   readonly history: string;
   readonly revision: number;
   readonly index: number;
+  /** Of etcd, when the snapshot was taken: they are in its bytes. */
+  readonly alarms: readonly Alarm[];
   readonly log: Log;
   verified: boolean;
   /** When a rehearsal passed last, in epoch ms. */

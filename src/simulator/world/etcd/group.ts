@@ -1,5 +1,5 @@
 import { quorumOf } from '../../../../machines/quorum.ts';
-import type { AlarmKind, Change, Member } from '../../../etcd/port.ts';
+import type { Alarm, AlarmKind, Change, Member } from '../../../etcd/port.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Random } from '../../../runtime/random.ts';
 import { type Log, sizeOf } from './log.ts';
@@ -53,6 +53,10 @@ export class Group {
   /** It has a leader, and enough voters have everything. */
   get writable(): boolean {
     return this.leader !== null && this.#voters(true).length >= this.quorum;
+  }
+
+  get alarmList(): readonly Alarm[] {
+    return [...this.alarms].flatMap(([memberId, kinds]) => [...kinds].map((kind) => ({ memberId, kind })));
   }
 
   /** A member has no room left: nothing is written. */

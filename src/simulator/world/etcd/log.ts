@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Change, Member, RevisionChanges } from '../../../etcd/port.ts';
+import type { Alarm, Change, Member, RevisionChanges } from '../../../etcd/port.ts';
 
 /** One entry of the raft log, as all members that have it agree on it. */
 export interface Entry {
@@ -22,6 +22,7 @@ const checksumBytes = 32;
 const stored = z.object({
   bump: z.number(),
   compactRevision: z.number(),
+  alarms: z.array(z.object({ memberId: z.string(), kind: z.enum(['noSpace', 'corrupt']) })),
   entries: z.array(
     z.object({
       revision: z.number(),
@@ -124,8 +125,8 @@ export class Log {
     return log;
   }
 
-  /** As a snapshot's bytes: what a member at this index holds, and its SHA-256. */
-  serialize(index: number): Uint8Array {
+  /** As a snapshot's bytes: what a member at this index holds, the cluster's alarms, and their SHA-256. */
+  serialize(index: number, alarms: readonly Alarm[] = []): Uint8Array {
     const entries = this.entries.slice(0, index).flatMap(({ revision, changes }) =>
       changes === null
         ? []
@@ -141,18 +142,21 @@ export class Log {
           ],
     );
     const body = Buffer.from(
-      JSON.stringify({ bump: this.#bump, compactRevision: this.compactRevision, entries }),
+      JSON.stringify({ bump: this.#bump, compactRevision: this.compactRevision, alarms, entries }),
     );
     return Buffer.concat([body, createHash('sha256').update(body).digest()]);
   }
 
   /** What `etcdutl snapshot restore` makes of the bytes. Throws if they are not a whole snapshot. */
-  static restore(snapshot: Uint8Array, bumpRevisions: number): Log {
+  static restore(
+    snapshot: Uint8Array,
+    bumpRevisions: number,
+  ): { readonly log: Log; readonly alarms: readonly Alarm[] } {
     const body = Buffer.from(snapshot.subarray(0, -checksumBytes));
     const sum = createHash('sha256').update(body).digest();
     if (!sum.equals(snapshot.subarray(-checksumBytes)))
       throw new Error('expected sha256 does not match: no snapshot');
-    const { bump, compactRevision, entries } = stored.parse(JSON.parse(body.toString()));
+    const { bump, compactRevision, alarms, entries } = stored.parse(JSON.parse(body.toString()));
     const log = new Log(bump + bumpRevisions);
     for (const { changes } of entries)
       log.write(
@@ -172,7 +176,7 @@ export class Log {
         ),
       );
     log.compactRevision = bumpRevisions > 0 ? log.revision : compactRevision;
-    return log;
+    return { log, alarms };
   }
 
   #apply(change: Change, revision: number): readonly Change[] {
