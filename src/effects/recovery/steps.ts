@@ -56,21 +56,25 @@ export function prepareMaster(world: RecoveryWorld): Run<'prepareMaster'> {
   };
 }
 
-/** A master that can't be told is passed over: its etcd has no quorum, and what is restored has new ids or forgets it. */
+/**
+ * A master that can't be told is passed over: its etcd has no quorum, and what is restored has new ids or forgets it. The one that gets the
+ * data is told also where the cloud's list, which may be late, does not show its new instance running yet.
+ */
 async function onEach(
   world: RecoveryWorld,
   must: string | null,
   context: EffectContext,
   act: (instanceId: string) => Promise<void>,
 ): Promise<void> {
+  const listed = (await running(world, context)).map(({ instance }) => instance.id);
   await Promise.all(
-    (await running(world, context)).map(async ({ slot, instance }) => {
+    [...new Set([...listed, ...(must === null ? [] : [must])])].map(async (id) => {
       try {
-        await act(instance.id);
+        await act(id);
       } catch (caught) {
         context.signal.throwIfAborted();
-        if (!(caught instanceof Failure) || instance.id === must) throw caught;
-        world.log.warn('a master could not be told, and is passed over', { slot, error: caught });
+        if (!(caught instanceof Failure) || id === must) throw caught;
+        world.log.warn('a master could not be told, and is passed over', { instance: id, error: caught });
       }
     }),
   );
