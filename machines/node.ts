@@ -455,10 +455,14 @@ const marksLeft = {
 const wantedAgain = { target: '#node.suspect', actions: 'forget' } as const;
 
 /** The end of a slot takes a node away from its users as a rung does: it asks for the same permit, before the drain and after it. */
-const askingToRetire = (next: 'draining' | 'removing', description: string) =>
+const askingToRetire = (
+  next: 'draining' | 'removing',
+  entry: 'returnPermit' | 'returnPermitOfMaster',
+  description: string,
+) =>
   ladder.createStateConfig({
     description,
-    entry: 'returnPermitOfMaster',
+    entry,
     invoke: {
       id: 'requestPermit',
       src: 'requestPermit',
@@ -823,7 +827,7 @@ export const nodeMachine = ladder.createMachine({
         },
       },
       states: {
-        admitting: askingToRetire('draining', 'Waits for the permit, as a repair does.'),
+        admitting: askingToRetire('draining', 'returnPermit', 'Waits for the permit, as a repair does.'),
         draining: {
           description: 'Cordons the node and evicts its pods, up to the drain deadline.',
           invoke: {
@@ -839,10 +843,21 @@ export const nodeMachine = ladder.createMachine({
           after: { drainDeadline: { target: 'confirming' } },
           on: { SLOT_WANTED: wantedAgain },
         },
-        confirming: askingToRetire(
-          'removing',
-          'Drained: asks once more, since repairs may be paused by now, or the cluster out of sight.',
-        ),
+        confirming: {
+          ...askingToRetire(
+            'removing',
+            'returnPermitOfMaster',
+            'Drained: asks once more, since repairs may be paused by now, or the cluster out of sight.',
+          ),
+          after: {
+            recoverRetry: {
+              target: 'waiting',
+              actions: 'returnPermit',
+              description:
+                'Not now. A storm that stops it may be over only when those are repaired that wait for its permit.',
+            },
+          },
+        },
         removing: {
           description: 'Deletes the instance and the Node object.',
           invoke: {

@@ -1090,7 +1090,7 @@ export const nodeMachine = createMachine({
       "states": {
         "admitting": {
           "description": "Waits for the permit, as a repair does.",
-          "entry": "returnPermitOfMaster",
+          "entry": "returnPermit",
           "invoke": {
             "id": "requestPermit",
             "src": "requestPermit",
@@ -1160,6 +1160,13 @@ export const nodeMachine = createMachine({
             "SLOT_WANTED": {
               "target": "#node.suspect",
               "actions": "forget"
+            }
+          },
+          "after": {
+            "recoverRetry": {
+              "target": "waiting",
+              "actions": "returnPermit",
+              "description": "Not now. A storm that stops it may be over only when those are repaired that wait for its permit."
             }
           }
         },
