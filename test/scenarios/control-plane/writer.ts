@@ -19,7 +19,7 @@ export interface Writer {
   longestGapMs(since: number): number;
   /** When a write was acknowledged first after that time; null: none was yet. */
   firstAfter(at: number): number | null;
-  /** Of the acknowledged writes, those that are not there now. Throws if the API can't be read. */
+  /** Of the acknowledged writes, those that are not there now: each is told once, by whoever lost it. Throws if the API can't be read. */
   lost(): Promise<readonly Acknowledged[]>;
   stop(): Promise<void>;
 }
@@ -51,6 +51,7 @@ export function startWriter(kubeconfig: string, patience: Patience): Writer {
   };
   const stopping = new AbortController();
   const acknowledged: Acknowledged[] = [];
+  const told = new Set<number>();
   let agent = newAgent();
   let number = 0;
 
@@ -123,7 +124,7 @@ export function startWriter(kubeconfig: string, patience: Patience): Writer {
     async lost() {
       signal.throwIfAborted();
       // A list shows the moment of its first page: what is acknowledged later is not to be there.
-      const expected = [...acknowledged];
+      const expected = acknowledged.filter(({ number }) => !told.has(number));
       const found = new Set<number>();
       for (let from: string | undefined = ''; from !== undefined; ) {
         const query = new URLSearchParams({
@@ -143,7 +144,9 @@ export function startWriter(kubeconfig: string, patience: Patience): Writer {
         for (const { data } of page.items) found.add(Number(data?.number));
         from = page.metadata.continue === '' ? undefined : page.metadata.continue;
       }
-      return expected.filter((each) => !found.has(each.number));
+      const lost = expected.filter(({ number }) => !found.has(number));
+      for (const { number } of lost) told.add(number);
+      return lost;
     },
     async stop() {
       stopping.abort(new Error('stopped'));
