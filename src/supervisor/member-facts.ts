@@ -19,8 +19,9 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
   const bodies = [...cloud.instances.values()].filter(
     ({ tags }) => tags[cloudTags.role] === 'controlPlane' && tags[cloudTags.slot] !== undefined,
   );
-  // Without a quorum a member tells what it has applied so far, which may be less than was known before: a learner's is next to nothing.
-  const { members, held } = look;
+  // Without a quorum a member tells what it has applied so far: of a learner that has just begun that is next to nothing, and no voter.
+  const known = look.held || look.members.some(({ learner }) => !learner);
+  const members = known ? look.members : [];
   const taken = new Set<string>();
   const slots = [...new Set([...wanted, ...bodies.map(({ tags }) => tags[cloudTags.slot] ?? '')])].sort();
   const ofSlots = slots.flatMap((slot): readonly MemberFacts[] => {
@@ -38,11 +39,7 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
     );
     if (member !== undefined) taken.add(member.id);
     const sameBody = instanceId === (remembered?.instanceId ?? null);
-    const isRemembered =
-      !held &&
-      remembered !== undefined &&
-      sameBody &&
-      (member === undefined || (member.learner && member.id === remembered.memberId));
+    const isRemembered = !known && remembered !== undefined && sameBody;
     const isWanted = wanted.includes(slot);
     if (!isWanted && member === undefined && body === undefined) return [];
     return [
@@ -57,25 +54,19 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
       },
     ];
   });
-  // A member whose slot has another body by now is remembered all the same while no quorum answers, or its vote would be forgotten.
+  // Nobody knows: a member whose slot has another body by now is remembered all the same, or its vote would be forgotten.
   const bodiesNow = new Set(ofSlots.map(({ instanceId }) => instanceId));
-  const told = members.filter(({ id }) => !taken.has(id)).map((member) => stray(member, cloud));
-  const untold = held
-    ? []
-    : before.filter(
-        ({ memberId, instanceId }) =>
-          memberId !== null && !bodiesNow.has(instanceId) && members.every(({ id }) => id !== memberId),
-      );
-  const strays = [
-    ...told,
-    ...untold.map((each) => ({
-      ...each,
-      slot: null,
-      wanted: false,
-      instance: absent(each.instanceId, cloud),
-      health: 'unhealthy' as const,
-    })),
-  ];
+  const strays = known
+    ? members.filter(({ id }) => !taken.has(id)).map((member) => stray(member, cloud))
+    : before
+        .filter(({ memberId, instanceId }) => memberId !== null && !bodiesNow.has(instanceId))
+        .map((each) => ({
+          ...each,
+          slot: null,
+          wanted: false,
+          instance: absent(each.instanceId, cloud),
+          health: 'unhealthy' as const,
+        }));
   // An alarm of a member that is gone is lifted by the same repair as a member's own: the first voter stands for it.
   const stands =
     look.strayAlarms.length === 0
