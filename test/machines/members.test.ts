@@ -2,21 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { asQuorum, isWhole, type MemberFacts, nextStep } from '../../machines/members.ts';
 import { hasQuorum } from '../../machines/quorum.ts';
+import { member } from './member.ts';
 
-function member(index: number, changes: Partial<MemberFacts> = {}): MemberFacts {
-  return {
-    slot: `control-plane-${index}`,
-    wanted: true,
-    instanceId: `i-${index}`,
-    instance: 'running',
-    memberId: `m${index}`,
-    role: 'voter',
-    started: true,
-    health: 'healthy',
-    alarm: null,
-    ...changes,
-  };
-}
 const dead = { health: 'unhealthy' } as const;
 const none = { memberId: null, role: 'none', started: false, health: 'unknown' } as const;
 

@@ -2,22 +2,8 @@ import type { AnyMachineSnapshot } from 'xstate';
 import { type QuorumContext, quorumMachine } from '../../machines/etcd-quorum.ts';
 import type { MemberFacts } from '../../machines/members.ts';
 import type { AnyEvent, Space } from './explore.ts';
+import { member } from './member.ts';
 import { declaredDeadlines, declaredEffects, dotted } from './pure.ts';
-
-function member(index: number, changes: Partial<MemberFacts> = {}): MemberFacts {
-  return {
-    slot: `control-plane-${index}`,
-    wanted: true,
-    instanceId: `i-${index}`,
-    instance: 'running',
-    memberId: `m${index}`,
-    role: 'voter',
-    started: true,
-    health: 'healthy',
-    alarm: null,
-    ...changes,
-  };
-}
 
 interface Look {
   readonly held: boolean;
