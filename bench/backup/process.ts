@@ -2,12 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { root } from '../../src/root.ts';
 
-const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const starter = fileURLToPath(new URL('bench/start.js', root));
 
 /** A script of this folder in a process of its own, so that its memory is its own. */
 export function startScript(name: string, parameters: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', here(name), ...parameters], {
+  return spawn(process.execPath, [starter, `backup/${name}`, ...parameters], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
 }
