@@ -1,6 +1,8 @@
 import type { ShippingFigures } from '../backup/change-log/ship.ts';
+import { applyChanges } from '../backup/restore/replay.ts';
 import { nextRun } from '../backup/schedule.ts';
 import type { BackupWorld } from '../effects/backup/world.ts';
+import { persist } from '../effects/node/instance.ts';
 import type { QuorumWorld } from '../effects/quorum/world.ts';
 import type { RecoveryWorld } from '../effects/recovery/world.ts';
 import type { Endpoint } from '../etcd/port.ts';
@@ -19,8 +21,8 @@ const rehearseMs = 4_000;
 const shareMs = 2_000;
 /** The change log is shipped so often, in ms. */
 export const shipEveryMs = 1_000;
-/** How long a lease that is granted anew lives, in s, as the real replay has it. */
-const leaseSeconds = 60;
+/** Revisions that are brought back at once: what a few seconds have shipped. */
+const pieceRevisions = 100;
 
 /** What the quorum's, the recovery's and the backup's effects ask of backups. */
 export interface SimulatedBackups extends BackupWorld, BackupsOnShow {
@@ -171,9 +173,13 @@ export function simulatedBackups(parts: {
       const shipped = vault.shipped(backup.history, backup.revision);
       if (shipped !== null) {
         const revisions = shipped.log.changes(backup.revision + 1, shipped.index);
-        await etcd.apply([endpoint], revisions, { signal, leaseSeconds });
+        for (let from = 0; from < revisions.length; from += pieceRevisions)
+          await applyChanges(
+            { etcd, endpoints: [endpoint], clock, signal },
+            revisions.slice(from, from + pieceRevisions),
+          );
       }
-      const { revision } = await etcd.status(endpoint, { signal });
+      const { revision } = await persist(clock, signal, () => etcd.status(endpoint, { signal }));
       return { revision, lost: shipped === null ? 'what was written after the snapshot' : 'the last second' };
     },
     start() {

@@ -81,6 +81,7 @@ export function controlPlaneWorlds(parts: ControlPlaneWorldsParts): ControlPlane
     recover: (id, source, context) => recover(parts.runtime(), id, { cluster, source }, context),
     verify: (signal) => differences(quorum, signal, clock),
     workedOn: () => parts.supervisor().mastersWorkedOn(),
+    wellAt: (slot) => parts.supervisor().wellAt(slot),
     async announceReboot(slot, because, { attempt, signal }) {
       const node = parts.supervisor().fleet.get(slot)?.context.nodeName ?? null;
       if (node === null) return;

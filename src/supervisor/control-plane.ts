@@ -137,6 +137,11 @@ export class ControlPlane {
     return this.context()?.permit != null || this.#desk.grantedSlots().size > 0;
   }
 
+  /** The master whose member is being changed under the quorum's permit; null if there is none. */
+  workingOn(): string | null {
+    return this.holdsPermit() ? (this.context()?.target?.slot ?? null) : null;
+  }
+
   /** Why a change of the membership waits; null if none does. */
   waiting(): Waiting<MemberRequest> | null {
     return this.#desk.waiting('quorum');

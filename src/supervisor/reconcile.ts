@@ -14,6 +14,8 @@ export interface Look {
   readonly seen: Observation | null;
   readonly pauses: Pauses;
   readonly policy: NodePolicyChanges;
+  /** Its member of etcd is being changed: a mark on its Node is of that. */
+  readonly memberInChange: boolean;
 }
 
 /**
@@ -56,7 +58,8 @@ export function news(actor: NodeActor, look: Look): readonly NodeEvent[] {
   }
   if (context.blind) events.push({ type: 'SIGHT_RETURNED', at });
   if (look.seen !== null) {
-    const rests = (state === 'healthy' || state === 'settling') && at - record.since >= marksLandWithinMs;
+    const isQuiet = (state === 'healthy' || state === 'settling') && !look.memberInChange;
+    const rests = isQuiet && at - record.since >= marksLandWithinMs;
     if (rests && isMarked(look.seen)) events.push({ type: 'MARKS_LEFT', at });
     const kind = state === 'unknown' || state === 'joining' ? state : 'other';
     const isTooEarly =

@@ -17,7 +17,7 @@ import { type AdmissionDesk, createDesk } from './desk.ts';
 import { factsFor, type Knowledge } from './facts.ts';
 import { actorIds, Fleet, isAtWork, type NodeActor } from './fleet.ts';
 import { NodeIndex, nothingSeenOfCloud, type Observation, observe } from './observation.ts';
-import { tellNode } from './reconcile.ts';
+import { type Look, tellNode } from './reconcile.ts';
 import { createSecondSignal, type SecondSignal } from './second-signal.ts';
 import { sendDurably } from './send-durably.ts';
 import { Slots } from './slots.ts';
@@ -172,6 +172,14 @@ export class Supervisor {
     return this.mastersUnderRepair().filter(
       (slot) => this.desk.grantedSlots().has(slot) || isAtWork(this.fleet.get(slot)),
     );
+  }
+
+  /** When a Node was last heard of as Ready, in epoch ms, if its ladder has nothing to repair either; null otherwise. */
+  wellAt(slot: string): number | null {
+    const actor = this.fleet.get(slot);
+    if (actor === undefined || !/^(healthy|settling|recovering)/.test(actor.state)) return null;
+    const seen = this.seen(actor);
+    return seen?.ready ? seen.heartbeatAt : null;
   }
 
   async stop(): Promise<void> {
@@ -408,7 +416,9 @@ export class Supervisor {
     // A rung's own work may last longer than the node is Ready in between.
     if (seen?.ready && seen.heartbeatAt >= context.actedAt) this.#failedAt.delete(context.slot);
     else if (seen !== null && !this.#failedAt.has(context.slot)) this.#failedAt.set(context.slot, now);
-    const taken = tellNode(this.#parts.runtime, actor, { now, sighted, seen, pauses, policy });
+    const memberInChange = this.controlPlane?.workingOn() === context.slot;
+    const look: Look = { now, sighted, seen, pauses, policy, memberInChange };
+    const taken = tellNode(this.#parts.runtime, actor, look);
     // Heartbeats are not told: whoever is Ready as soon as one comes must be looked at.
     const awaitsHeartbeat = !context.ready && seen?.node?.ready === 'True';
     if (!taken || awaitsHeartbeat) this.#again.add(context.slot);

@@ -239,7 +239,7 @@ describe('news', () => {
     state,
   });
   const pauses = { cluster: false, pools: [], slots: [] };
-  const base = { now, sighted: true, seen: look({}), pauses, policy: {} };
+  const base = { now, sighted: true, seen: look({}), pauses, policy: {}, memberInChange: false };
 
   test('safety 2: while blind only the loss of sight is told, and a healthy node is not even told that', () => {
     const blind = { ...base, sighted: false, seen: null };

@@ -10,8 +10,8 @@ import { mergeRevisions } from './merge.ts';
  * is. An hour is the longest that Kubernetes grants (events); whoever still needs one renews it.
  */
 export const LEASE_SECONDS = 3_600;
-/** How often a piece of the log is tried, a second apart: an etcd that has just begun may have no leader for a moment. */
-const ATTEMPTS = 10;
+/** How long a transaction is tried, and the rest between two tries, in ms: an etcd that has just begun may have no leader for a moment. */
+const TRY_MS = 120_000;
 const AGAIN_MS = 1_000;
 /** Each API server puts its own address there when it starts; the old ones' would only be in the way (safety 46). */
 const LEFT_OUT: readonly string[] = ['/registry/masterleases/'];
@@ -49,7 +49,7 @@ export async function replayChangeLog(options: ReplayOptions): Promise<Replayed>
   let newestAt: number | null = null;
   for await (const piece of readLog(options, problems)) {
     const wanted = piece.revisions.map(withoutLeftOut).filter(({ changes }) => changes.length > 0);
-    if (wanted.length > 0) await applyPiece(options, mergeRevisions(wanted));
+    if (wanted.length > 0) await applyChanges(options, wanted);
     segments += 1;
     revisions += piece.revisions.length;
     reached = piece.last;
@@ -58,20 +58,21 @@ export async function replayChangeLog(options: ReplayOptions): Promise<Replayed>
   return { segments, revisions, reached, newestAt, problems };
 }
 
-/** A piece that was done in part is done again as a whole, which ends the same. */
-async function applyPiece(
-  { etcd, endpoints, clock, signal }: ReplayOptions,
+/** Applies changes to the restored etcd, each transaction until it is done: one that was done already ends the same. Throws what etcd refuses. */
+export async function applyChanges(
+  { etcd, endpoints, clock, signal }: Pick<ReplayOptions, 'etcd' | 'endpoints' | 'clock' | 'signal'>,
   revisions: readonly RevisionChanges[],
 ): Promise<void> {
-  for (let attempt = 1; ; attempt += 1)
-    try {
-      await etcd.apply(endpoints, revisions, { leaseSeconds: LEASE_SECONDS, signal });
-      return;
-    } catch (caught) {
-      signal?.throwIfAborted();
-      if (attempt === ATTEMPTS || toFailure(caught).kind !== 'retryable') throw caught;
-      await sleep(clock, AGAIN_MS, signal);
-    }
+  for (const each of mergeRevisions(revisions))
+    for (const until = clock.now() + TRY_MS; ; await sleep(clock, AGAIN_MS, signal))
+      try {
+        await etcd.apply(endpoints, [each], { leaseSeconds: LEASE_SECONDS, signal });
+        break;
+      } catch (caught) {
+        signal?.throwIfAborted();
+        const { kind } = toFailure(caught);
+        if (clock.now() >= until || (kind !== 'retryable' && kind !== 'throttled')) throw caught;
+      }
 }
 
 /** What is lost, in a sentence for people. `takenAt`: of the backup. */

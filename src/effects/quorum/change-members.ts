@@ -1,13 +1,17 @@
 import type { QuorumEffects } from '../../../machines/etcd-quorum.ts';
 import { Failure } from '../../failure.ts';
+import { sleep } from '../../runtime/clock.ts';
 import type { EffectContext } from '../../runtime/types.ts';
-import { make, ourInstance } from '../node/instance.ts';
+import { bootId, make, ourInstance } from '../node/instance.ts';
 import { liftAlarms, makeRoom } from './alarms.ts';
 import { letJoin, lookNow, promote, takeOut } from './membership.ts';
 import type { Master, QuorumWorld } from './world.ts';
 
 /** A master whose agent is silent is rebooted at the second failed repair in a row, and again after so many more: about once an hour. */
 const repairsPerReboot = 10;
+/** The longest that a reboot is waited for, and from one question to its agent to the next, in ms. */
+const bootMs = 180_000;
+const askEveryMs = 10_000;
 
 type Run<K extends keyof QuorumEffects> = (
   input: QuorumEffects[K]['input'],
@@ -77,19 +81,31 @@ export function rebuildMember(world: QuorumWorld): Run<'rebuildMember'> {
 }
 
 /**
- * Reboots a master that can be given no command, once an attempt. Its Node may be Ready; but it is no member of etcd, so the quorum loses
- * nothing, and of a control-plane node without its etcd there is little that a reboot would disturb.
+ * Reboots a master that can be given no command and that its own ladder finds well, once an attempt, and waits until it is back, `bootMs`
+ * at most: the permit keeps its ladder away meanwhile. It is no member of etcd, so the quorum loses nothing, and of a control-plane node
+ * without its etcd there is little that a reboot would disturb.
  */
 async function wake(world: QuorumWorld, { slot, instance }: Master, context: EffectContext): Promise<void> {
-  if (context.progress === 'rebooted') return;
-  const because = 'its etcd must be built anew, and its agent does not answer';
-  world.log.warn('rebooting a master that is no member of etcd', { slot, because });
-  await context.checkpoint('rebooted');
-  await world.announceReboot(slot, because, context);
-  await ourInstance(world, instance.id, context);
-  await make(world, { call: 'reboot', instance: instance.id }, context.clock, context.signal, () =>
-    world.cloud.reboot(instance.id, { force: true, signal: context.signal }),
-  );
+  const { clock, signal } = context;
+  let rebootedAt = typeof context.progress === 'number' ? context.progress : null;
+  if (rebootedAt === null) {
+    if (world.wellAt(slot) === null) return;
+    const because = 'its etcd must be built anew, and its agent does not answer';
+    world.log.warn('rebooting a master that is no member of etcd', { slot, because });
+    rebootedAt = clock.now();
+    await context.checkpoint(rebootedAt);
+    await world.announceReboot(slot, because, context);
+    await ourInstance(world, instance.id, context);
+    if (world.wellAt(slot) === null) return;
+    await make(world, { call: 'reboot', instance: instance.id }, clock, signal, () =>
+      world.cloud.reboot(instance.id, { force: true, signal }),
+    );
+  }
+  for (const until = clock.now() + bootMs; clock.now() < until; await sleep(clock, askEveryMs, signal)) {
+    const token = `${context.attempt.slice(0, 40)}-awake-${clock.now()}`;
+    const boot = await bootId(world.cloud, instance.id, token, signal);
+    if (boot !== null && (world.wellAt(slot) ?? 0) > rebootedAt) return;
+  }
 }
 
 export function addLearner(world: QuorumWorld): Run<'addLearner'> {

@@ -77,6 +77,7 @@ export function takeOut(
       return { done: true };
     }
     const verdict = mayRemove(arithmetic(look), member.id);
+    if (!verdict.may && verdict.because === 'noQuorum') needQuorum({ ...look, held: false });
     if (!verdict.may) throw refused(`removing the etcd member ${member.id}`, verdict.because);
     if (look.leader === member.id && member.healthy) {
       const next = look.members.find(({ id, learner, healthy }) => id !== member.id && !learner && healthy);
@@ -133,7 +134,8 @@ export function letJoin(world: Parts, ip: string, context: Watched): Promise<str
     const known = look.members.find(({ hosts }) => hosts.includes(ip));
     if (known !== undefined) return known.id;
     const verdict = mayAdd(arithmetic(look));
-    if (!verdict.may && (verdict.because === 'memberUnhealthy' || verdict.because === 'learnerPending'))
+    // All else passes: a member that did not answer this once is no reason to give up.
+    if (!verdict.may && verdict.because !== 'tooManyVoters')
       throw new Failure({
         kind: 'retryable',
         code: 'UnhealthyCluster',

@@ -17,11 +17,15 @@ async function rebuild(options: {
   readonly join?: () => Promise<void>;
   /** Right before the announcement. */
   readonly meanwhile?: (cloud: FakeCloud) => void;
+  /** Whether its own ladder finds it well: as heard now. */
+  readonly well?: (cloud: FakeCloud) => boolean;
 }) {
+  const { well = () => true } = options;
   const stage = simulatedStage(1);
   const cloud = new FakeCloud();
   const done: string[] = [];
   let failure: string | null = null;
+  let tookMs = 0;
   await stage.play(async () => {
     const cluster = await stage.cluster(2);
     const ips = [...cluster.endpoints.map((endpoint) => new URL(endpoint).hostname), '10.9.9.9'];
@@ -38,6 +42,7 @@ async function rebuild(options: {
       host,
       log: silentLog,
       masters: async () => masters,
+      wellAt: () => (well(cloud) ? stage.clock.now() : null),
       async announceReboot(slot: string) {
         done.push(`announce ${slot}`);
         options.meanwhile?.(cloud);
@@ -48,22 +53,24 @@ async function rebuild(options: {
       clock: stage.clock,
       signal: new AbortController().signal,
       progress: options.progress,
-      checkpoint: async (progress: unknown) => void done.push(`checkpoint ${progress}`),
+      checkpoint: async (progress: unknown) => void done.push(`checkpoint ${typeof progress}`),
     } as unknown as EffectContext;
+    const began = stage.clock.now();
     await rebuildMember(world)({ ...input, failedBefore: options.failedBefore ?? 1 }, context).catch(
       (caught: unknown) => {
         failure = caught instanceof Failure ? caught.code : String(caught);
       },
     );
+    tookMs = stage.clock.now() - began;
   });
-  return { failure, done: [...done, ...cloud.effects] };
+  return { failure, tookMs, done: [...done, ...cloud.effects] };
 }
 
 describe('a master that is no member of etcd and whose agent takes no command', () => {
   test('is rebooted when that has failed before, written down and said first; the attempt fails all the same', async () => {
-    expect(await rebuild({})).toEqual({
+    expect(await rebuild({})).toMatchObject({
       failure: 'AgentSilent',
-      done: ['checkpoint rebooted', 'announce control-plane-2', 'forceReboot i-2'],
+      done: ['checkpoint number', 'announce control-plane-2', 'forceReboot i-2'],
     });
   });
 
@@ -79,15 +86,34 @@ describe('a master that is no member of etcd and whose agent takes no command', 
   });
 
   test('is not rebooted a second time by an attempt that is asked again after a crash', async () => {
-    expect(await rebuild({ progress: 'rebooted' })).toEqual({ failure: 'AgentSilent', done: [] });
+    expect(await rebuild({ progress: 1 })).toMatchObject({ failure: 'AgentSilent', done: [] });
   });
 
   test('is not rebooted for what its agent did answer', async () => {
     const full = new Failure({ kind: 'retryable', code: 'CommandFailed', message: 'no space' });
-    expect(await rebuild({ join: () => Promise.reject(full) })).toEqual({
+    expect(await rebuild({ join: () => Promise.reject(full) })).toMatchObject({
       failure: 'CommandFailed',
       done: [],
     });
+  });
+
+  test('is not rebooted if its own ladder does something about it, from before or since', async () => {
+    expect(await rebuild({ well: () => false })).toMatchObject({ failure: 'AgentSilent', done: [] });
+    let asked = 0;
+    const { done } = await rebuild({ well: () => ++asked < 2 });
+    expect(done).not.toContain('forceReboot i-2');
+  });
+
+  test('safety 9, 41: keeps the permit until it is back, or three minutes after its reboot', async () => {
+    const { tookMs } = await rebuild({});
+    expect(tookMs).toBeLessThan(15_000);
+    const hung = await rebuild({ well: ({ effects }) => effects.length === 0 });
+    expect(Math.round(hung.tookMs / 10_000)).toBe(18);
+    // A supervisor that was killed in that time waits anew, and reboots nothing.
+    let asked = 0;
+    const after = await rebuild({ progress: 1, well: () => ++asked > 4 });
+    expect(after).toMatchObject({ done: [] });
+    expect(Math.round(after.tookMs / 10_000)).toBe(4);
   });
 
   test('safety 9: is left alone once its tag is gone', async () => {
@@ -98,5 +124,5 @@ describe('a master that is no member of etcd and whose agent takes no command', 
 });
 
 test('a master that takes the command is rebuilt, and nothing is rebooted', async () => {
-  expect(await rebuild({ join: async () => {} })).toEqual({ failure: null, done: [] });
+  expect(await rebuild({ join: async () => {} })).toMatchObject({ failure: null, done: [] });
 });
