@@ -86,15 +86,22 @@ async function request<T>(clock: Clock, fate: Misfortune | null, act: () => T): 
     await sleep(clock, latencyMs / 2);
     return answer;
   }
-  if (fate.how === 'throttled')
-    throw new Failure({
-      kind: 'throttled',
-      code: 'Busy',
-      message: 'the simulated cloud is asked too often',
-    });
+  if (fate.how === 'throttled') throw busy;
   if (fate.afterEffect) act();
-  if (fate.how === 'error')
-    throw new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'the simulated cloud failed' });
+  if (fate.how === 'error') throw failed;
   await sleep(clock, timeoutMs);
-  throw new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'the simulated cloud did not answer' });
+  throw unanswered;
 }
+
+// Made once: an error with its stack is dear, and these are frequent.
+const busy = new Failure({
+  kind: 'throttled',
+  code: 'Busy',
+  message: 'the simulated cloud is asked too often',
+});
+const failed = new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'the simulated cloud failed' });
+const unanswered = new Failure({
+  kind: 'retryable',
+  code: 'NoAnswer',
+  message: 'the simulated cloud did not answer',
+});

@@ -54,8 +54,8 @@ export interface SimulatedCloudOptions {
   readonly misfortune: (call: CloudCall) => Misfortune | null;
   /** Draws how old the state is that one list shows, in ms; at most `longestLagMs`. Default: it is of now. */
   readonly listLagMs?: () => number;
-  /** Draws whether a list lacks an instance that exists. Default: it doesn't. */
-  readonly lacks?: () => boolean;
+  /** Draws whether a list that is made now lacks an instance that exists; null: it lacks none. Default: it never does. */
+  readonly lacks?: () => (() => boolean) | null;
   readonly agent: Agent;
   readonly onEffect: (effect: CloudEffect) => void;
   /** There was no stock in the zone for what was asked for with this token. */
@@ -138,8 +138,9 @@ export class SimulatedCloud implements Cloud {
 
   /** The same array if it lacks none. */
   #withoutLacking(all: readonly Instance[]): readonly Instance[] {
-    const { lacks } = this.#options;
-    const left = lacks === undefined ? all : all.filter(() => !lacks());
+    const lacks = this.#options.lacks?.() ?? null;
+    if (lacks === null) return all;
+    const left = all.filter(() => !lacks());
     return left.length === all.length ? all : left;
   }
 
