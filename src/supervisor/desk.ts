@@ -38,7 +38,7 @@ interface Pending<Request> {
 /** Time alone can change a decision (sight grows old enough, a list too old): while somebody waits for that, look this often, in ms. */
 const reviewEveryMs = 1_000;
 /** Who waits for news is looked at when there is some. This often in any case, in ms: whatever was missed, by whatever defect, is made up for. */
-const missedEveryMs = 10_000;
+const missedEveryMs = 30_000;
 
 export function createDesk<Request extends { readonly slot: string; readonly rung: string }>(options: {
   readonly clock: Clock;
