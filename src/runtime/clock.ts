@@ -66,15 +66,23 @@ export function microtasksDone(): Promise<void> {
 }
 
 /**
- * The same without a turn of the event loop, which costs a system call: nothing that comes from outside the process is heard. Node runs
+ * Calls `turn` again and again, each time when everything that waits only for promises has run, until it returns false; rejects with what
+ * it throws. Without turns of the event loop, which cost system calls: nothing that comes from outside the process is heard. Node runs
  * what waits for the next tick only when no promise has anything left to do.
  */
-export function promisesDone(): Promise<void> {
-  return new Promise(resolveWhenTheyAre);
-}
-
-function resolveWhenTheyAre(resolve: () => void): void {
-  nothing.then(() => process.nextTick(resolve));
+export function repeatAtRest(turn: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const next = () => {
+      try {
+        if (turn()) nothing.then(rest);
+        else resolve();
+      } catch (caught) {
+        reject(caught);
+      }
+    };
+    const rest = () => process.nextTick(next);
+    next();
+  });
 }
 
 const nothing = Promise.resolve();

@@ -93,11 +93,10 @@ export class Disturbances {
     return kinds.some((kind) => (this.#until.get(kind) ?? 0) > this.#clock.now() - ms);
   }
 
-  /** Whether a list of the cloud lacks an instance that exists. */
-  lacks(): boolean {
-    return (
-      (this.#until.get('cloudListsPartial') ?? 0) > this.#clock.now() && this.#random.next() < shareLacking
-    );
+  /** Draws whether a list of the cloud that is made now lacks an instance that exists; null: it lacks none. */
+  lacks(): (() => boolean) | null {
+    const until = this.#until.get('cloudListsPartial') ?? 0;
+    return until > this.#clock.now() ? () => this.#random.next() < shareLacking : null;
   }
 
   /** True while any of them lies on the requests to the Kubernetes API, or has within the last `ms`. */

@@ -241,9 +241,9 @@ function seenAtOwnTime(view: KubernetesView, ofWorld: (at: number) => number): K
 function askedAtOwnTime(cloud: Cloud, clock: Clock): Cloud {
   return {
     region: cloud.region,
-    async listInstances(cluster) {
+    listInstances(cluster) {
       const askedAt = clock.now();
-      return { ...(await cloud.listInstances(cluster)), askedAt };
+      return cloud.listInstances(cluster).then(({ instances }) => ({ instances, askedAt }));
     },
     findInstance: (id) => cloud.findInstance(id),
     executingSystemEvents: (ids) => cloud.executingSystemEvents(ids),

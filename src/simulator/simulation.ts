@@ -1,5 +1,5 @@
 import { cloudTags } from '../cloud/port.ts';
-import { promisesDone } from '../runtime/clock.ts';
+import { repeatAtRest } from '../runtime/clock.ts';
 import { type Random, seededRandom } from '../runtime/random.ts';
 import type { Transition } from '../runtime/types.ts';
 import { createVirtualClock, type VirtualClock } from '../runtime/virtual-clock.ts';
@@ -281,16 +281,18 @@ class Simulation {
     if (watch !== undefined) this.#tell(watch);
 
     let [last, steps] = [startMs, 0];
-    while (this.#violation === null && this.#clock.now() < end) {
-      if (this.#clock.now() > faultsEnd + settleMs && this.#isHealed()) break;
-      this.#clock.step();
-      await promisesDone();
+    await repeatAtRest(() => {
       this.#afterStep();
-      steps = this.#clock.now() === last ? steps + 1 : 0;
-      last = this.#clock.now();
+      const now = this.#clock.now();
+      steps = now === last ? steps + 1 : 0;
+      last = now;
       if (this.#defect !== null) throw this.#defect;
       if (steps > mostStepsAtOnce) throw new Error(`time stands still at ${last}`);
-    }
+      if (this.#violation !== null || now >= end) return false;
+      if (now > faultsEnd + settleMs && this.#isHealed()) return false;
+      this.#clock.step();
+      return true;
+    });
     if (this.#violation === null) {
       this.#judge(8, allHealed(this.#ending()));
       // Without masters there is nothing to look at, and a look that sees nothing is not counted.

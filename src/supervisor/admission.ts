@@ -69,6 +69,21 @@ export type AdmissionRule =
   | 'controlPlaneBudget'
   | 'budget';
 
+/**
+ * Rules that hold a node until something is told: a transition, a word of the watch or of the cloud, an agent's answer or its end. All
+ * others can end by time alone.
+ */
+export const endsByNews: ReadonlySet<AdmissionRule> = new Set<AdmissionRule>([
+  'foreign',
+  'wanted',
+  'locked',
+  'paused',
+  'blind',
+  'storm',
+  'unconfirmed',
+  'budget',
+]);
+
 export type Decision =
   | { readonly granted: true }
   | {

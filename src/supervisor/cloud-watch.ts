@@ -170,8 +170,8 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
     return [...troubled.slice(from), ...troubled.slice(0, from)].slice(0, mostAskedAlone);
   }
 
-  async function repairingOf(troubled: readonly string[]): Promise<ReadonlySet<string>> {
-    return troubled.length === 0 ? new Set<string>() : cloud.executingSystemEvents(troubled);
+  function repairingOf(troubled: readonly string[]): ReadonlySet<string> | Promise<ReadonlySet<string>> {
+    return troubled.length === 0 ? nobody : cloud.executingSystemEvents(troubled);
   }
 
   const listEveryMs = () => listIntervalMs(instances.size, options.intervalMs());
@@ -225,6 +225,7 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   };
 }
 
+const nobody: ReadonlySet<string> = new Set();
 const noneAskedAlone: ReadonlyMap<string, number> = new Map();
 
 function touchIfOther(

@@ -35,16 +35,20 @@ interface Pending<Request> {
   waiting: Waiting<Request> | null;
 }
 
-/** Time alone can change a decision (sight grows old enough, a list too old): while somebody waits, look this often, in ms. */
+/** Time alone can change a decision (sight grows old enough, a list too old): while somebody waits for that, look this often, in ms. */
 const reviewEveryMs = 1_000;
+/** Who waits for news is looked at when there is some. This often in any case, in ms: whatever was missed, by whatever defect, is made up for. */
+const missedEveryMs = 30_000;
 
 export function createDesk<Request extends { readonly slot: string; readonly rung: string }>(options: {
   readonly clock: Clock;
   readonly log: Log;
   /** Begins a look. What it returns decides all requests of that look, so that what they share is gathered once. */
   decider(): (request: Request) => Decision;
+  /** Rules that never end without a `review`. Default: none. */
+  readonly endsByNews?: ReadonlySet<AdmissionRule>;
 }): AdmissionDesk<Request> {
-  const { clock, log } = options;
+  const { clock, log, endsByNews } = options;
   const pending = new Map<string, Pending<Request>>();
   const granted = new Set<string>();
   let cancelReview: (() => void) | null = null;
@@ -62,6 +66,7 @@ export function createDesk<Request extends { readonly slot: string; readonly run
     reviewIsSoon = false;
     if (pending.size === 0) return;
     const decide = options.decider();
+    let againMs = missedEveryMs;
     for (const [slot, entry] of pending) {
       const decision = decide(entry.request);
       if (decision.granted) {
@@ -69,7 +74,10 @@ export function createDesk<Request extends { readonly slot: string; readonly run
         granted.add(slot);
         log.info('repair admitted', { slot, rung: entry.request.rung });
         entry.grant(entry.attempt);
-      } else if (decision.rule !== entry.waiting?.rule || decision.why !== entry.waiting.why) {
+        continue;
+      }
+      if (endsByNews?.has(decision.rule) !== true) againMs = reviewEveryMs;
+      if (decision.rule !== entry.waiting?.rule || decision.why !== entry.waiting.why) {
         const since = decision.rule === entry.waiting?.rule ? entry.waiting.since : clock.now();
         if (decision.rule !== entry.waiting?.rule)
           log.info('repair waits', {
@@ -81,7 +89,7 @@ export function createDesk<Request extends { readonly slot: string; readonly run
         entry.waiting = { request: entry.request, rule: decision.rule, why: decision.why, since };
       }
     }
-    if (pending.size > 0) schedule(reviewEveryMs, false);
+    if (pending.size > 0) schedule(againMs, false);
   }
 
   return {

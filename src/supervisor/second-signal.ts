@@ -19,8 +19,11 @@ const script = 'systemctl is-active kubelet && systemctl is-active containerd';
 
 interface Answer {
   readonly says: 'yes' | 'no' | 'asking';
-  readonly until: number;
+  /** Calls off that it is forgotten. */
+  readonly keep: () => void;
 }
+
+const asking: Answer = { says: 'asking', keep: () => {} };
 
 /** Detectors can be wrong together (safety 7): in a storm that does not pass, a node is repaired only if this agrees. */
 export function createSecondSignal(options: {
@@ -28,6 +31,7 @@ export function createSecondSignal(options: {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** An answer has come, or is not good any more. */
   changed(): void;
 }): SecondSignal {
   const answers = new Map<string, Answer>();
@@ -47,7 +51,12 @@ export function createSecondSignal(options: {
     } catch (caught) {
       options.log.warn('the agent could not be asked for a second signal', { instance: id, error: caught });
     }
-    answers.set(id, { says, until: options.clock.now() + answerGoodForMs });
+    if (stopping.signal.aborted) return;
+    const keep = options.clock.after(answerGoodForMs, () => {
+      answers.delete(id);
+      options.changed();
+    });
+    answers.set(id, { says, keep });
     options.changed();
   }
 
@@ -57,11 +66,14 @@ export function createSecondSignal(options: {
       const id = context.instanceId;
       if (id === null || context.instance !== 'running') return 'no';
       const known = answers.get(id);
-      if (known && (known.says === 'asking' || known.until > options.clock.now())) return known.says;
-      answers.set(id, { says: 'asking', until: 0 });
+      if (known !== undefined) return known.says;
+      answers.set(id, asking);
       void ask(id);
       return 'asking';
     },
-    stop: () => stopping.abort(new Error('stopped')),
+    stop() {
+      stopping.abort(new Error('stopped'));
+      for (const { keep } of answers.values()) keep();
+    },
   };
 }

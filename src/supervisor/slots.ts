@@ -25,6 +25,8 @@ export class Slots {
   missing = true;
   readonly #parts: SlotsParts;
   readonly #pools: ReadonlyMap<string, PoolConfig>;
+  /** Scopes whose breaker was seen to be there: it never goes. */
+  readonly #scopes = new Set<string>();
   /** Every slot that the pools want. */
   readonly #wanted: ReadonlyMap<string, PoolConfig>;
 
@@ -146,10 +148,11 @@ export class Slots {
 
   /** A breaker per pool and zone; a replacement in another zone may bring a zone that had none. */
   #findScope(at: number, scope: string): void {
+    if (this.#scopes.has(scope)) return;
     const { runtime, config } = this.#parts;
     const id = actorIds.storm(scope);
-    if (runtime.record(id) === undefined)
-      this.#tellSupervisor('SCOPE_FOUND', at, id, { ...stormInput(scope, config.supervisor) });
+    if (runtime.record(id) !== undefined) this.#scopes.add(scope);
+    else this.#tellSupervisor('SCOPE_FOUND', at, id, { ...stormInput(scope, config.supervisor) });
   }
 
   #tellSupervisor(type: 'SLOT_FOUND' | 'SCOPE_FOUND', at: number, id: string, input: Json): void {

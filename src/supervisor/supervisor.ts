@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Runtime, Transition } from '../runtime/types.ts';
-import { type AdmissionRequest, admit, type Decision } from './admission.ts';
+import { type AdmissionRequest, admit, type Decision, endsByNews } from './admission.ts';
 import { type CloudWatch, type TouchedInstances, watchCloud } from './cloud-watch.ts';
 import type { PoolConfig, SupervisorConfig } from './config.ts';
 import { configureBackups } from './configure-backups.ts';
@@ -85,6 +85,8 @@ export class Supervisor {
   #again = new Set<string>();
   /** Slots of which the cloud has said something other than their actors believe. */
   readonly #awaitingCloud = new Set<string>();
+  /** When admission last decided: then a list that can be acted on is news. */
+  #cloudWasUnseen = false;
   #cancelLook: (() => void) | null = null;
   #cancelAgain: (() => void) | null = null;
   #cancelWhole: (() => void) | null = null;
@@ -108,7 +110,12 @@ export class Supervisor {
         this.#touch('all');
       },
     });
-    this.desk = createDesk({ clock: parts.clock, log: parts.log, decider: () => this.#decider() });
+    this.desk = createDesk({
+      clock: parts.clock,
+      log: parts.log,
+      decider: () => this.#decider(),
+      endsByNews,
+    });
     this.#signal = createSecondSignal({ ...parts, changed: () => this.desk.review() });
     this.controlPlane = this.#createControlPlane();
   }
@@ -297,6 +304,8 @@ export class Supervisor {
 
   #knowledge(): Knowledge {
     const { clock, config } = this.#parts;
+    const cloudUnseen = this.#cloud === null ? 'not asked yet' : this.#cloud.unseenBecause();
+    this.#cloudWasUnseen = cloudUnseen !== null;
     return {
       now: clock.now(),
       cluster: config.cluster,
@@ -304,7 +313,7 @@ export class Supervisor {
       pools: this.#pools,
       pauses: this.pauses(),
       sight: this.sight(),
-      cloudUnseen: this.#cloud === null ? 'not asked yet' : this.#cloud.unseenBecause(),
+      cloudUnseen,
       instances: this.#cloud?.view().instances ?? new Map<string, Instance>(),
       granted: this.desk.grantedSlots(),
       ...this.#senses,
@@ -341,6 +350,7 @@ export class Supervisor {
   }
 
   #onCloud({ ids, slots }: TouchedInstances): void {
+    if (this.#cloudWasUnseen && this.#cloud?.unseenBecause() === null) this.desk.review();
     for (const id of ids) this.#note(this.fleet.slotOfInstance(id));
     this.#touch(slots);
     this.#touch(this.#slots.missing ? 'all' : this.#awaitingCloud);

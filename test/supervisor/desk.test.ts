@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { silentLog } from '../../src/log.ts';
 import type { EffectContext } from '../../src/runtime/types.ts';
 import { createVirtualClock } from '../../src/runtime/virtual-clock.ts';
-import type { AdmissionRequest, Decision } from '../../src/supervisor/admission.ts';
+import type { AdmissionRequest, AdmissionRule, Decision } from '../../src/supervisor/admission.ts';
 import { type AdmissionDesk, createDesk } from '../../src/supervisor/desk.ts';
 
 const budget = (n: number): Decision => ({
@@ -11,14 +11,17 @@ const budget = (n: number): Decision => ({
   why: `there are ${n} permits out already`,
 });
 
-function setUp(places: number) {
+function setUp(places: number, endsByNews: ReadonlySet<AdmissionRule> = new Set()) {
   const clock = createVirtualClock();
   const taken = new Set<string>();
   const limit = { places };
+  const looks = { count: 0 };
   const desk: AdmissionDesk = createDesk<AdmissionRequest>({
     clock,
     log: silentLog,
+    endsByNews,
     decider: () => () => {
+      looks.count += 1;
       const out = new Set([...taken, ...desk.grantedSlots()]).size;
       return out < limit.places ? { granted: true } : budget(out);
     },
@@ -45,7 +48,7 @@ function setUp(places: number) {
     await clock.advance(ms);
     for (let turn = 0; turn < 5; turn++) await Promise.resolve();
   };
-  return { desk, ask, taken, limit, settle };
+  return { desk, ask, taken, limit, looks, settle };
 }
 
 describe('the admission desk', () => {
@@ -82,6 +85,22 @@ describe('the admission desk', () => {
     desk.review();
     await settle(1);
     expect(only.heard).toEqual(['attempt-of-a']);
+  });
+
+  test('who waits for news is asked about when there is some, and seldom in between', async () => {
+    const { desk, ask, limit, looks, settle } = setUp(0, new Set(['budget']));
+    const first = ask('a');
+    await settle(9_000);
+    expect(looks.count).toBe(1);
+    limit.places = 1;
+    desk.review();
+    await settle(0);
+    expect(first.heard).toEqual(['attempt-of-a']);
+    const second = ask('b');
+    await settle(1);
+    limit.places = 2;
+    await settle(30_000);
+    expect(second.heard).toEqual(['attempt-of-b']);
   });
 
   test('a request that is withdrawn takes no place', async () => {

@@ -24,8 +24,7 @@ const tries = 7;
 const firstWaitMs = 500;
 const longestWaitMs = 8_000;
 
-/** Makes the requests of a call, with the misfortunes that are drawn for them, and asks again where that is safe. */
-export async function callCloud<T, Call>(options: {
+interface CallOptions<T, Call> {
   readonly clock: Clock;
   readonly repeat: Repeat;
   /** It only reads: then it makes no difference when within its time it is served, and it is served at its end. */
@@ -37,12 +36,32 @@ export async function callCloud<T, Call>(options: {
   readonly misfortune: (call: Call) => Misfortune | null;
   /** What the request does. It throws `Failure` where the cloud refuses. */
   readonly act: () => T;
-}): Promise<T> {
+}
+
+/** A call that only reads, and that the cloud never refuses. There are so many of them that one that goes well takes a single promise. */
+export function readCloud<T, Call>(
+  options: Pick<CallOptions<T, Call>, 'clock' | 'call' | 'misfortune' | 'act'>,
+): Promise<T> {
+  const { clock, act } = options;
+  const fate = options.misfortune(options.call);
+  if (fate !== null) return insist({ ...options, repeat: 'always', reads: true }, fate);
+  return new Promise((resolve) => {
+    clock.after(latencyMs, () => resolve(act()));
+  });
+}
+
+/** Makes the requests of a call, with the misfortunes that are drawn for them, and asks again where that is safe. */
+export async function callCloud<T, Call>(options: CallOptions<T, Call>): Promise<T> {
+  options.signal?.throwIfAborted();
+  return insist(options, options.misfortune(options.call));
+}
+
+/** `first` is the fate of the first request. */
+async function insist<T, Call>(options: CallOptions<T, Call>, first: Misfortune | null): Promise<T> {
   const { clock, signal } = options;
+  let fate = first;
   for (let attempt = 1, waitMs = firstWaitMs; ; attempt++, waitMs = Math.min(longestWaitMs, waitMs * 2)) {
-    signal?.throwIfAborted();
     try {
-      const fate = options.misfortune(options.call);
       if (fate !== null || options.reads !== true) return await request(clock, fate, options.act);
       await sleep(clock, latencyMs);
       return options.act();
@@ -51,6 +70,7 @@ export async function callCloud<T, Call>(options: {
         throw caught;
       await sleep(clock, waitMs, signal);
     }
+    fate = options.misfortune(options.call);
   }
 }
 
@@ -66,15 +86,22 @@ async function request<T>(clock: Clock, fate: Misfortune | null, act: () => T): 
     await sleep(clock, latencyMs / 2);
     return answer;
   }
-  if (fate.how === 'throttled')
-    throw new Failure({
-      kind: 'throttled',
-      code: 'Busy',
-      message: 'the simulated cloud is asked too often',
-    });
+  if (fate.how === 'throttled') throw busy;
   if (fate.afterEffect) act();
-  if (fate.how === 'error')
-    throw new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'the simulated cloud failed' });
+  if (fate.how === 'error') throw failed;
   await sleep(clock, timeoutMs);
-  throw new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'the simulated cloud did not answer' });
+  throw unanswered;
 }
+
+// Made once: an error with its stack is dear, and these are frequent.
+const busy = new Failure({
+  kind: 'throttled',
+  code: 'Busy',
+  message: 'the simulated cloud is asked too often',
+});
+const failed = new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'the simulated cloud failed' });
+const unanswered = new Failure({
+  kind: 'retryable',
+  code: 'NoAnswer',
+  message: 'the simulated cloud did not answer',
+});

@@ -10,7 +10,7 @@ import {
 import { Failure } from '../../failure.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
-import { type CloudCall, callCloud, type Misfortune, type Repeat } from './calls.ts';
+import { type CloudCall, callCloud, type Misfortune, type Repeat, readCloud } from './calls.ts';
 import { addressOf, type Machine, toTheMinute } from './machine.ts';
 import { remember } from './memory.ts';
 import { ObservedSet } from './observed.ts';
@@ -54,8 +54,8 @@ export interface SimulatedCloudOptions {
   readonly misfortune: (call: CloudCall) => Misfortune | null;
   /** Draws how old the state is that one list shows, in ms; at most `longestLagMs`. Default: it is of now. */
   readonly listLagMs?: () => number;
-  /** Draws whether a list lacks an instance that exists. Default: it doesn't. */
-  readonly lacks?: () => boolean;
+  /** Draws whether a list that is made now lacks an instance that exists; null: it lacks none. Default: it never does. */
+  readonly lacks?: () => (() => boolean) | null;
   readonly agent: Agent;
   readonly onEffect: (effect: CloudEffect) => void;
   /** There was no stock in the zone for what was asked for with this token. */
@@ -99,18 +99,20 @@ export class SimulatedCloud implements Cloud {
     this.#options = options;
   }
 
-  async listInstances(cluster: string): Promise<InstanceList> {
+  listInstances(cluster: string): Promise<InstanceList> {
     const askedAt = this.#options.clock.now();
     const lagMs = this.#options.listLagMs?.() ?? 0;
     // The pages after the first are of the same list, which nobody looks at in between.
     let listed: readonly Instance[] | null = null;
-    for (let page = 0; ; page++) {
-      const all: readonly Instance[] = await this.#call('listInstances', 'always', undefined, () => {
+    const page = () =>
+      this.#read('listInstances', () => {
         listed ??= this.#withoutLacking(this.#listed(cluster, lagMs));
         return listed;
       });
-      if ((page + 1) * pageSize > all.length) return { instances: all, askedAt };
-    }
+    return page().then(async (instances) => {
+      for (let read = pageSize; read <= instances.length; read += pageSize) await page();
+      return { instances, askedAt };
+    });
   }
 
   /** What a list shows: all as they are, or as they were `lagMs` ago. The same array while nothing has changed. */
@@ -136,17 +138,18 @@ export class SimulatedCloud implements Cloud {
 
   /** The same array if it lacks none. */
   #withoutLacking(all: readonly Instance[]): readonly Instance[] {
-    const { lacks } = this.#options;
-    const left = lacks === undefined ? all : all.filter(() => !lacks());
+    const lacks = this.#options.lacks?.() ?? null;
+    if (lacks === null) return all;
+    const left = all.filter(() => !lacks());
     return left.length === all.length ? all : left;
   }
 
   findInstance(id: string): Promise<Instance | null> {
-    return this.#call('findInstance', 'always', undefined, () => this.machines.get(id)?.instance ?? null);
+    return this.#read('findInstance', () => this.machines.get(id)?.instance ?? null);
   }
 
   executingSystemEvents(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    return this.#call('executingSystemEvents', 'always', undefined, () => {
+    return this.#read('executingSystemEvents', () => {
       const now = this.#options.clock.now();
       return new Set(ids.filter((id) => (this.machines.get(id)?.eventUntil ?? 0) > now));
     });
@@ -350,10 +353,14 @@ export class SimulatedCloud implements Cloud {
     if (machine) this.#show(machine, { locks: reason === null ? [] : [reason] });
   }
 
+  #read<T>(call: CloudCall, act: () => T): Promise<T> {
+    const { clock, misfortune } = this.#options;
+    return readCloud({ clock, call, act, misfortune });
+  }
+
   #call<T>(call: CloudCall, repeat: Repeat, signal: AbortSignal | undefined, act: () => T): Promise<T> {
     const { clock, misfortune } = this.#options;
-    const reads = call === 'listInstances' || call === 'findInstance' || call === 'executingSystemEvents';
-    return callCloud({ clock, call, repeat, reads, signal, act, misfortune });
+    return callCloud({ clock, call, repeat, signal, act, misfortune });
   }
 
   #find(id: string): Machine {

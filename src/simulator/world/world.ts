@@ -31,8 +31,8 @@ export interface WorldOptions {
   readonly etcdMisfortune?: () => Misfortune | null;
   /** How old the state is that a list of the cloud shows, in ms. Default: it is of now. */
   readonly listLagMs?: () => number;
-  /** Whether a list of the cloud lacks an instance that exists. Default: it doesn't. */
-  readonly lacks?: () => boolean;
+  /** Draws whether a list that is made now lacks an instance that exists; null: it lacks none. Default: it never does. */
+  readonly lacks?: () => (() => boolean) | null;
   /** What becomes of one telling of the watch. Default: it is told at once. */
   readonly telling?: () => Telling;
   /** What wdrip does to an instance, and to a Node. */
