@@ -177,7 +177,9 @@ export class Auditor {
       if (actor.state.endsWith('.draining'))
         this.#parts.judge('safety 27', drainsEnd({ slot, overMs: this.#drainOver(life, actor.record) }));
       const readyForMs = this.#readyForMs(life, actor);
-      this.#parts.judge('safety 13', recoveryIsFree({ slot, state: actor.state, readyForMs }));
+      const heartbeatAt = life.told.view.heartbeatAt(actor.context.nodeName ?? '') ?? 0;
+      const silentForMs = life.clock.now() - heartbeatAt;
+      this.#parts.judge('safety 13', recoveryIsFree({ slot, state: actor.state, readyForMs, silentForMs }));
     }
   }
 
