@@ -276,15 +276,15 @@ export class Supervisor {
     const failedAt = this.#failedAt.get(request.slot);
     const suspectMs = policyValue(this.fleet.get(request.slot)?.context.policy ?? noChanges, 'suspectMs');
     if (request.rung !== 'retiring' && failedAt !== undefined && known.now - failedAt < suspectMs)
-      return {
-        granted: false,
-        rule: 'freshFailure',
-        why: 'the node was Ready a moment ago: that must last first',
-      };
+      return freshFailure;
     const facts = factsFor(request, known);
-    return facts === null
-      ? { granted: false, rule: 'foreign', why: `there is no actor for the slot ${request.slot}` }
-      : admit(request, facts);
+    if (facts === null)
+      return { granted: false, rule: 'foreign', why: `there is no actor for the slot ${request.slot}` };
+    const decision = admit(request, facts);
+    if (!decision.granted || request.rung === 'retiring' || failedAt !== undefined) return decision;
+    // Ready at the last look: that it isn't any more has been heard, and the look that this brings is still to come.
+    this.#failedAt.set(request.slot, known.now);
+    return freshFailure;
   }
 
   #knowledge(): Knowledge {
@@ -471,6 +471,12 @@ function instancesOf(actors: Iterable<NodeActor>): string[] {
   for (const { context } of actors) if (context.instanceId !== null) ids.push(context.instanceId);
   return ids;
 }
+
+const freshFailure: Decision = Object.freeze({
+  granted: false,
+  rule: 'freshFailure',
+  why: 'the node was Ready a moment ago: that must last first',
+});
 
 const noChanges = Object.freeze({});
 
