@@ -1,5 +1,6 @@
 import type { Cloud, InstanceSpec } from '../cloud/port.ts';
 import { allEffects } from '../effects/all.ts';
+import { onlyOurs } from '../effects/only-ours.ts';
 import type { World as NodeWorld } from '../effects/world.ts';
 import { type Kubernetes, type KubernetesView, kubernetesNames } from '../kubernetes/port.ts';
 import { silentLog } from '../log.ts';
@@ -79,7 +80,7 @@ export function startLife(options: {
     now: () => options.clock.now(),
     after: (ms, fire) => (alive ? options.clock.after(ms, () => (alive ? fire() : undefined)) : () => {}),
   };
-  const cloud = askedAtOwnTime(options.cloud, clock);
+  const cloud = onlyOurs(askedAtOwnTime(options.cloud, clock), config.cluster);
   const store = crashingStore(options.store, options.onCrash);
   store.plan = options.plan ?? null;
   const told: Told = {

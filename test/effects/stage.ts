@@ -1,5 +1,6 @@
 import type { EffectInput } from '../../machines/node.ts';
 import { nodeEffects } from '../../src/effects/node.ts';
+import { onlyOurs } from '../../src/effects/only-ours.ts';
 import type { World } from '../../src/effects/world.ts';
 import { type Failure, toFailure } from '../../src/failure.ts';
 import type { Kubernetes, NodeFacts } from '../../src/kubernetes/port.ts';
@@ -77,7 +78,7 @@ export function stage(
   };
   const world: World = {
     cluster: 'test',
-    cloud,
+    cloud: onlyOurs(cloud, 'test'),
     kubernetes,
     log: silentLog,
     whenSighted: async () => {},

@@ -51,8 +51,8 @@ export async function removeInstance(world: World, id: string, context: EffectCo
   await poll(context.clock, context.signal, async () => {
     const instance = await world.cloud.findInstance(id);
     if (instance === null) return true;
-    assertOurs(world, instance);
     if (!asked) {
+      assertOurs(world, instance);
       asked = true;
       await make(world, { call: 'delete', instance: id }, context.clock, context.signal, () =>
         world.cloud.deleteInstance(id, { signal: context.signal }),

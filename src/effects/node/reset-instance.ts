@@ -4,7 +4,7 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { bodiesOf, make, ourInstance, persist, poll, waitForStatus } from './instance.ts';
+import { bodiesOf, make, ourInstance, persist, poll, theInstance, waitForStatus } from './instance.ts';
 
 /**
  * Rung 3: stop, fresh user data, new system disk, start. Each step looks whether it is already done, by the id of the disk and the
@@ -16,7 +16,9 @@ export function resetInstance(world: World) {
     context: EffectContext,
   ): Promise<NodeEffects['resetInstance']['output']> => {
     const { clock, signal } = context;
-    let instance = await ourInstance(world, input.instanceId, context);
+    // What was begun before a crash is gone on with, or only waited for.
+    const find = context.progress === null ? ourInstance : theInstance;
+    let instance = await find(world, input.instanceId, context);
     const oldDisk =
       typeof context.progress === 'string' ? context.progress : (instance.systemDiskId ?? 'none');
     if (context.progress === null) await context.checkpoint(oldDisk);
@@ -37,14 +39,12 @@ export function resetInstance(world: World) {
       const { id, imageId } = instance;
       const userData = await persist(clock, signal, () => world.prepareUserData(input.pool));
       await persist(clock, signal, () => world.cloud.setUserData(id, userData, { signal }));
-      await persist(clock, signal, async () => {
-        // What can't be undone: looked at once more, whatever time the steps before have taken.
-        await ourInstance(world, id, context);
-        return world.cloud.replaceSystemDisk(id, imageId, context.attempt, { signal });
-      });
+      await persist(clock, signal, () =>
+        world.cloud.replaceSystemDisk(id, imageId, context.attempt, { signal }),
+      );
     }
     await running(world, instance.id, context);
-    await masters?.join(await ourInstance(world, instance.id, context), context);
+    await masters?.join(await theInstance(world, instance.id, context), context);
     signal.throwIfAborted();
     return { at: stoppedAt };
   };
@@ -81,7 +81,7 @@ async function release(world: World, node: string): Promise<void> {
 async function running(world: World, id: string, context: EffectContext): Promise<void> {
   let started = false;
   await poll(context.clock, context.signal, async () => {
-    const { status } = await ourInstance(world, id, context);
+    const { status } = await theInstance(world, id, context);
     if (status === 'Running') return true;
     if (status === 'Stopped' && !started) {
       started = true;

@@ -31,6 +31,8 @@ export async function callCloud<T, Call>(options: {
   /** It only reads: then it makes no difference when within its time it is served, and it is served at its end. */
   readonly reads?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Asked right before each try, as the adapter does it. */
+  readonly before?: (() => Promise<void>) | undefined;
   /** What is asked for. */
   readonly call: Call;
   /** Draws the next request's fate. Called once a request, when it is made. */
@@ -41,6 +43,10 @@ export async function callCloud<T, Call>(options: {
   const { clock, signal } = options;
   for (let attempt = 1, waitMs = firstWaitMs; ; attempt++, waitMs = Math.min(longestWaitMs, waitMs * 2)) {
     signal?.throwIfAborted();
+    if (options.before !== undefined) {
+      await options.before();
+      signal?.throwIfAborted();
+    }
     try {
       const fate = options.misfortune(options.call);
       if (fate !== null || options.reads !== true) return await request(clock, fate, options.act);

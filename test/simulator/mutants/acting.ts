@@ -87,8 +87,8 @@ export const acting: readonly Mutant[] = [
     breaks: 'the tag is not looked at before an instance is worked on',
     edits: [
       {
-        file: 'src/effects/node/instance.ts',
-        old: 'if (instance.tags[cloudTags.cluster] !== world.cluster)',
+        file: 'src/effects/only-ours.ts',
+        old: 'if (instance.tags[cloudTags.cluster] !== cluster)',
         new: 'if (instance.tags[cloudTags.cluster] === undefined)',
       },
       { file: admission, old: "if (facts.tagged === 'no')", new: 'if (facts.poolLimit < 0)' },
