@@ -110,6 +110,7 @@ export function startLife(options: {
     log: silentLog,
     whenSighted: (signal) => supervisor.whenSighted(signal),
     nodeFacts: (name) => supervisor.nodeFacts(name),
+    assertNotReady: (slot) => supervisor.assertNotReady(slot),
     instanceSpecs: ({ slot, zone }) =>
       [zone, ...zones.filter((each) => each !== zone)].map((each) => options.instanceSpec(slot, each)),
     // A master's needs no API server (src/bootstrap/control-plane-user-data.ts).

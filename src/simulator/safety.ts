@@ -217,6 +217,23 @@ export function recoveryIsFree(node: {
 /** Ready reaches a node's actor within this: the next heartbeat after the rung's work, or the next look at everybody. */
 const recoveryTakesMs = 45_000;
 
+/** 3. What takes a running node from its users is not done to one that has become Ready since its rung began. */
+export function notOnTheReady(deed: {
+  readonly call: string;
+  readonly slot: string;
+  readonly readyForMs: number | null;
+  readonly silentForMs: number;
+}): readonly Violation[] {
+  const { call, slot, readyForMs, silentForMs } = deed;
+  const isReady = readyForMs !== null && silentForMs < promised.leaseSilentMs;
+  return isReady && readyForMs > callTakesMs
+    ? broken(3, slot, `${call} of ${slot}, which had been seen Ready for ${readyForMs} ms`)
+    : [];
+}
+
+/** From the last look to the call's effect: a slow one takes three seconds. */
+const callTakesMs = 4_000;
+
 /** Safety 34. Whoever looks at a node under repair can see that. */
 export function isMarked(deed: {
   readonly call: string;

@@ -257,6 +257,18 @@ export class Supervisor {
     });
   }
 
+  /**
+   * Throws `rejected`, `NodeReady`, if the newest observation of the slot's node says Ready, with a heartbeat from after the last rung's
+   * work. While nothing is seen, work that has begun goes on.
+   */
+  assertNotReady(slot: string): void {
+    const actor = this.fleet.get(slot);
+    const seen = actor === undefined ? null : this.seen(actor);
+    if (actor === undefined || !seen?.ready || seen.heartbeatAt < actor.context.actedAt) return;
+    const message = `the node of ${slot} is Ready again: what was begun on it is called off`;
+    throw new Failure({ kind: 'rejected', code: 'NodeReady', message });
+  }
+
   /** Decides requests on what is known at this moment: nothing of it changes while the desk looks, but who was granted a permit. */
   #decider(): (request: AdmissionRequest) => Decision {
     const known = this.#knowledge();

@@ -227,6 +227,54 @@ describe('replacing the instance', () => {
   });
 });
 
+describe('a node that becomes Ready before the call', () => {
+  const ready = () => {
+    throw new Failure({ kind: 'rejected', code: 'NodeReady', message: 'it is Ready' });
+  };
+
+  test.each(['restartKubelet', 'restartInstance', 'resetInstance', 'replaceInstance'] as const)(
+    '%s is called off, and nothing has happened',
+    async (effect) => {
+      const { cloud, run, input, notReady, kubernetesCalls } = stage();
+      const commands: string[] = [];
+      const { agent } = cloud;
+      cloud.agent = (id, script) => {
+        if (!script.includes('boot-id')) commands.push(script);
+        return agent(id, script);
+      };
+      notReady.check = ready;
+      expect(await run(effect, { ...input, force: false })).toEqual({ failed: 'NodeReady' });
+      expect([...cloud.effects, ...commands, ...kubernetesCalls]).toEqual([]);
+    },
+  );
+
+  test('while the cloud is busy: the call is not made again', async () => {
+    const { cloud, run, input, notReady } = stage();
+    cloud.failBefore.set('reboot', new Failure({ kind: 'retryable', code: 'Busy', message: 'not now' }));
+    let asked = 0;
+    notReady.check = () => {
+      asked += 1;
+      if (asked > 1) ready();
+    };
+    expect(await run('restartInstance', { ...input, force: false })).toEqual({ failed: 'NodeReady' });
+    expect(cloud.effects).toEqual([]);
+  });
+
+  test('one whose instance is stopped is started, reset or replaced whatever is still said of it', async () => {
+    for (const [effect, first] of [
+      ['restartInstance', 'start'],
+      ['resetInstance', 'setUserData'],
+      ['replaceInstance', 'delete'],
+    ] as const) {
+      const { cloud, run, input, notReady } = stage();
+      cloud.change('i-1', { status: 'Stopped' });
+      notReady.check = ready;
+      expect(await run(effect, { ...input, force: false })).toMatchObject({ done: {} });
+      expect(changes(cloud.effects)[0]).toBe(first);
+    }
+  });
+});
+
 describe('a cloud that gives no answer', () => {
   test.each(['setUserData', 'replaceSystemDisk'])(
     'to %s: it is asked again, and no dearer rung is climbed',

@@ -15,6 +15,8 @@ class Crash extends Error {}
 export interface Stage {
   readonly cloud: FakeCloud;
   readonly kubernetesCalls: string[];
+  /** Asked before what takes a running node away; throws where the node is Ready. */
+  readonly notReady: { check: () => void };
   readonly input: EffectInput;
   /** Runs the effect to its end, as the runtime does; crashes it after the checkpoint or call that `crashAt` counts. */
   run(
@@ -76,6 +78,8 @@ export function stage(
     event: async () => {},
     createBootstrapToken: async () => 'abcdef.0123456789abcdef',
   };
+  /** Replaced by a test in which the node becomes Ready. */
+  const notReady = { check: () => {} };
   const world: World = {
     cluster: 'test',
     cloud: onlyOurs(cloud, 'test'),
@@ -83,6 +87,7 @@ export function stage(
     log: silentLog,
     whenSighted: async () => {},
     nodeFacts: (node) => (node === name ? facts : null),
+    assertNotReady: () => notReady.check(),
     instanceSpecs: () =>
       (over.zones ?? ['a']).map((zone) => ({
         zone,
@@ -132,6 +137,7 @@ export function stage(
   return {
     cloud,
     kubernetesCalls: calls,
+    notReady,
     input: {
       slot: 'workers-0',
       pool: 'workers',

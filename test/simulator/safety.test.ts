@@ -11,6 +11,7 @@ import {
   isMarked,
   joinsInPeace,
   locksHold,
+  notOnTheReady,
   pausesHold,
   permitsReturn,
   recoversOnFreshWord,
@@ -98,6 +99,14 @@ describe('each safety case that is an invariant holds on what is right, and a pl
     // Its Node says Ready, and its kubelet nothing any more: that is a failure.
     expect(recoveryIsFree({ ...waits, silentForMs: 59_000 })).toHaveLength(1);
     expect(recoveryIsFree({ ...waits, silentForMs: 60_000 })).toEqual([]);
+  });
+
+  test('3: nothing is done to a node that has become Ready meanwhile', () => {
+    const deed = { call: 'reboot', slot: 'w-0', readyForMs: 5_000, silentForMs: 5_000 };
+    expect(notOnTheReady(deed)).toMatchObject([{ invariant: 3 }]);
+    expect(notOnTheReady({ ...deed, readyForMs: 3_000 })).toEqual([]);
+    expect(notOnTheReady({ ...deed, readyForMs: null })).toEqual([]);
+    expect(notOnTheReady({ ...deed, silentForMs: 60_000 })).toEqual([]);
   });
 
   test('safety 11, 14, 16: nothing on what was seen before', () => {

@@ -119,6 +119,14 @@ export function make(
   });
 }
 
+/**
+ * What a call is made with that takes a running node from its users, or would: it is called off if the node is Ready by then. Admission has
+ * looked before the rung's work began, and since then its agent may have been silent for a minute, or the cloud busy for ten.
+ */
+export function unlessReady(world: Pick<World, 'assertNotReady'>, slot: string, signal: AbortSignal) {
+  return { signal, before: async () => world.assertNotReady(slot) };
+}
+
 /** Waits until the instance has one of the wanted states, whoever's it is by then. Throws `notFound` if it goes away meanwhile. */
 export function waitForStatus(
   world: Pick<World, 'cloud'>,

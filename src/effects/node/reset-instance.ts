@@ -4,7 +4,16 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { bodiesOf, make, ourInstance, persist, poll, theInstance, waitForStatus } from './instance.ts';
+import {
+  bodiesOf,
+  make,
+  ourInstance,
+  persist,
+  poll,
+  theInstance,
+  unlessReady,
+  waitForStatus,
+} from './instance.ts';
 
 /**
  * Rung 3: stop, fresh user data, new system disk, start. Each step looks whether it is already done, by the id of the disk and the
@@ -33,7 +42,7 @@ export function resetInstance(world: World) {
     if ((instance.systemDiskId ?? 'none') === oldDisk) {
       // Only the old disk's member: asked again after a crash, the new one's may have joined already.
       await masters?.leave(instance.id, context);
-      instance = await stopped(world, instance, context);
+      instance = await stopped(world, input.slot, instance, context);
       stoppedAt = clock.now();
       if (input.nodeName !== null) await release(world, input.nodeName);
       const { id, imageId } = instance;
@@ -51,7 +60,12 @@ export function resetInstance(world: World) {
 }
 
 /** By force: the disk is about to go, and an operating system that hangs would take minutes to say so (safety 31). */
-async function stopped(world: World, instance: Instance, context: EffectContext): Promise<Instance> {
+async function stopped(
+  world: World,
+  slot: string,
+  instance: Instance,
+  context: EffectContext,
+): Promise<Instance> {
   const settled = await waitForStatus(
     world,
     instance.id,
@@ -62,7 +76,7 @@ async function stopped(world: World, instance: Instance, context: EffectContext)
   if (settled.status === 'Stopped') return settled;
   const { clock, signal } = context;
   await make(world, { call: 'stop', instance: instance.id }, clock, signal, () =>
-    world.cloud.stop(instance.id, { force: true, signal }),
+    world.cloud.stop(instance.id, { force: true, ...unlessReady(world, slot, signal) }),
   );
   return waitForStatus(world, instance.id, ['Stopped'], context.clock, context.signal);
 }

@@ -3,7 +3,7 @@ import type { Instance } from '../../cloud/port.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { bootId, make, ourInstance, poll, theInstance, waitForStatus } from './instance.ts';
+import { bootId, make, ourInstance, poll, theInstance, unlessReady, waitForStatus } from './instance.ts';
 
 /** What was true just before the call. Neither call takes a ClientToken: this is how it is told whether one took effect. */
 interface Before {
@@ -52,7 +52,7 @@ export function restartInstance(world: World) {
     await make(world, { call: how, instance: instance.id }, clock, signal, () =>
       how === 'start'
         ? world.cloud.start(instance.id, { signal })
-        : world.cloud.reboot(instance.id, { force: input.force, signal }),
+        : world.cloud.reboot(instance.id, { force: input.force, ...unlessReady(world, input.slot, signal) }),
     );
     return { at: await untilRunning(world, instance.id, context) };
   };

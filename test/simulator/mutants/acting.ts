@@ -164,7 +164,7 @@ export const acting: readonly Mutant[] = [
     edits: [
       {
         file: 'src/effects/node/replace-instance.ts',
-        old: 'await removeInstance(world, input.instanceId, context);',
+        old: 'await removeInstance(world, input.instanceId, context, input.slot);',
         new: '',
       },
     ],
