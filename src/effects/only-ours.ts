@@ -29,8 +29,9 @@ export function onlyOurs(cloud: Cloud, cluster: string): Cloud {
   const looking = <T extends Asking>(id: string, asking: T): T & Required<Pick<Asking, 'before'>> => ({
     ...asking,
     before: async () => {
-      await asking.before?.();
       await look(id);
+      // Last, for the look may have waited for its answer.
+      await asking.before?.();
     },
   });
   return {

@@ -215,8 +215,8 @@ function listening(
     uncordon: (node, signal) => kubernetes.uncordon(node, signal),
     annotate: (node, annotations, signal) => kubernetes.annotate(node, annotations, signal),
     drain: (node, options) => kubernetes.drain(node, options),
-    releasePods: (node) => kubernetes.releasePods(node),
-    deleteNode: (node) => kubernetes.deleteNode(node),
+    releasePods: (node, signal) => kubernetes.releasePods(node, signal),
+    deleteNode: (node, signal) => kubernetes.deleteNode(node, signal),
     event: (entry) => kubernetes.event(entry),
     createBootstrapToken: (options) => kubernetes.createBootstrapToken(options),
   };

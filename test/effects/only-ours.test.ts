@@ -58,10 +58,20 @@ test('what is ours is worked on, and what is gone is left to the call', async ()
   expect(cloud.effects).toEqual([`forceReboot ${id}`, `delete ${id}`]);
 });
 
-test('whoever asks may look besides', async () => {
+test('whoever asks may look besides, and looks last: the other look may have waited long for its answer', async () => {
   const { cloud, ours } = foreign();
   const { id } = cloud.add();
-  const before = () => Promise.reject(new Error('not now'));
+  const looks: string[] = [];
+  const find = cloud.findInstance.bind(cloud);
+  cloud.findInstance = (of) => {
+    looks.push('tag');
+    return find(of);
+  };
+  const before = () => {
+    looks.push('own');
+    return Promise.reject(new Error('not now'));
+  };
   await expect(ours.reboot(id, { force: true, before })).rejects.toThrow('not now');
+  expect(looks).toEqual(['tag', 'own']);
   expect(cloud.effects).toEqual([]);
 });

@@ -35,8 +35,8 @@ export function replaceInstance(world: World) {
       await removeInstance(world, input.instanceId, context, input.slot);
     }
     if (input.nodeName !== null) {
-      await world.kubernetes.releasePods(input.nodeName);
-      await world.kubernetes.deleteNode(input.nodeName);
+      await world.kubernetes.releasePods(input.nodeName, context.signal);
+      await world.kubernetes.deleteNode(input.nodeName, context.signal);
     }
     const { id, at } = await createInstance(world, input, context, () => world.prepareUserData(input.pool));
     const instance = await untilAddressed(world, id, context);

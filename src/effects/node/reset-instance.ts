@@ -44,7 +44,7 @@ export function resetInstance(world: World) {
       await masters?.leave(instance.id, context);
       instance = await stopped(world, input.slot, instance, context);
       stoppedAt = clock.now();
-      if (input.nodeName !== null) await release(world, input.nodeName);
+      if (input.nodeName !== null) await release(world, input.nodeName, signal);
       const { id, imageId } = instance;
       const userData = await persist(clock, signal, () => world.prepareUserData(input.pool));
       await persist(clock, signal, () => world.cloud.setUserData(id, userData, { signal }));
@@ -82,10 +82,11 @@ async function stopped(
 }
 
 /** The cloud says Stopped, so nothing on it can write any more: its pods may move, with their volumes (safety 28, 29). */
-async function release(world: World, node: string): Promise<void> {
+async function release(world: World, node: string, signal: AbortSignal): Promise<void> {
   try {
-    await world.kubernetes.releasePods(node);
+    await world.kubernetes.releasePods(node, signal);
   } catch (caught) {
+    signal.throwIfAborted();
     if (!(caught instanceof Failure)) throw caught;
     world.log.warn('could not release the pods of a stopped node', { node, error: caught });
   }

@@ -3,7 +3,7 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { ourInstance, persist, unlessReady } from './instance.ts';
+import { ourInstance, persist } from './instance.ts';
 
 /** How long `systemctl restart kubelet` may take, in ms: systemd's own stop timeout is 90 s, and then it kills. */
 const restartTimeoutMs = 100_000;
@@ -29,7 +29,7 @@ export function restartKubelet(world: World) {
       world.cloud.runCommand(id, 'systemctl restart kubelet', {
         timeoutMs: restartTimeoutMs,
         attempt,
-        ...unlessReady(world, input.slot, signal),
+        signal,
       }),
     );
     const at = clock.now();

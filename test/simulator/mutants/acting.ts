@@ -176,7 +176,7 @@ export const acting: readonly Mutant[] = [
     edits: [
       {
         file: 'src/effects/node/replace-instance.ts',
-        old: 'await world.kubernetes.deleteNode(input.nodeName);',
+        old: 'await world.kubernetes.deleteNode(input.nodeName, context.signal);',
         new: '',
       },
     ],
