@@ -32,7 +32,7 @@ export async function reboot(
       send: (client, ecs) =>
         client.rebootInstance(fill(ecs.RebootInstanceRequest, { instanceId: id, forceStop: options.force })),
     },
-    options?.signal,
+    options,
   );
 }
 
@@ -45,7 +45,7 @@ export async function start({ call }: Reading, id: string, options?: Asking): Pr
       answer: taken,
       send: (client, ecs) => client.startInstance(fill(ecs.StartInstanceRequest, { instanceId: id })),
     },
-    options?.signal,
+    options,
   );
 }
 
@@ -69,7 +69,7 @@ export async function stop(
           }),
         ),
     },
-    options?.signal,
+    options,
   );
 }
 
@@ -91,7 +91,7 @@ export async function setUserData(
           fill(ecs.ModifyInstanceAttributeRequest, { instanceId: id, userData: encoded }),
         ),
     },
-    options?.signal,
+    options,
   );
 }
 
@@ -115,7 +115,7 @@ export async function replaceSystemDisk(
           fill(ecs.ReplaceSystemDiskRequest, { instanceId: id, imageId, clientToken }),
         ),
     },
-    options?.signal,
+    options,
   );
   const deadline = clock.now() + DISK_DEADLINE_MS;
   for (let wait = DISK_FIRST_POLL_MS; ; wait = Math.min(DISK_LONGEST_POLL_MS, wait * DISK_POLL_GROWTH)) {
@@ -153,7 +153,7 @@ export async function deleteInstance({ call }: Reading, id: string, options?: As
             fill(ecs.DeleteInstanceRequest, { instanceId: id, force: true, forceStop: true }),
           ),
       },
-      options?.signal,
+      options,
     );
   } catch (caught) {
     if (!(caught instanceof Failure && caught.kind === 'notFound')) throw caught;
@@ -208,7 +208,7 @@ export async function runInstance(
           }),
         ),
     },
-    options?.signal,
+    options,
   );
 }
 

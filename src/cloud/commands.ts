@@ -97,7 +97,7 @@ export async function runCommand(
             }),
           ),
       },
-      signal,
+      options,
     );
     invokeId = started.invokeId;
   } catch (caught) {
@@ -145,7 +145,7 @@ async function look(
           }),
         ),
     },
-    signal,
+    { signal },
   );
   return invocation.invocationResults.invocationResult.find(({ instanceId }) => instanceId === id);
 }

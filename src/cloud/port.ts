@@ -51,6 +51,11 @@ export interface InstanceSpec {
 export interface Asking {
   /** Once it is aborted the call is not made (again) and nothing is waited for: the promise rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Asked right before each try of the call, which is made only if this resolves: a call that the cloud is too busy for is tried for a
+   * minute, in which much can change. What it rejects with is thrown as it is.
+   */
+  readonly before?: (() => Promise<void>) | undefined;
 }
 
 /** The end of a command that Cloud Assistant was asked to run. */
@@ -89,7 +94,11 @@ export interface Cloud {
   runCommand(
     id: string,
     script: string,
-    options: { readonly timeoutMs: number; readonly attempt: string; readonly signal: AbortSignal },
+    options: Asking & {
+      readonly timeoutMs: number;
+      readonly attempt: string;
+      readonly signal: AbortSignal;
+    },
   ): Promise<CommandResult>;
 }
 

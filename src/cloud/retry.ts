@@ -55,6 +55,8 @@ export interface RetryOptions {
   readonly log?: ((note: RetryNote) => void) | undefined;
   /** Ends the waiting: the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** See `Asking.before`. */
+  readonly before?: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -66,6 +68,10 @@ export async function withRetry<T>(call: () => Promise<T>, options: RetryOptions
   const start = clock.now();
   for (let attempt = 1; ; attempt++) {
     options.signal?.throwIfAborted();
+    if (options.before !== undefined) {
+      await options.before();
+      options.signal?.throwIfAborted();
+    }
     try {
       return await call();
     } catch (caught) {

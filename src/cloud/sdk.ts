@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { ecs as ecsModule } from './ecs-module.ts';
 import { badAnswer, failureOf, scrubber } from './errors.ts';
+import type { Asking } from './port.ts';
 import { defaultRetryPolicy, type Repeatable, type RetryNote, type RetryPolicy, withRetry } from './retry.ts';
 
 /**
@@ -53,8 +54,8 @@ export interface Call<T> {
   readonly reread?: (failure: Failure) => Failure;
 }
 
-/** Makes a call as the retry policy says. Rejects with `Failure`, or with the signal's reason once it is aborted. */
-export type Caller = <T>(call: Call<T>, signal?: AbortSignal) => Promise<T>;
+/** Makes a call as the retry policy says. Rejects with `Failure`, with the signal's reason once it is aborted, or as `before` does. */
+export type Caller = <T>(call: Call<T>, asking?: Asking) => Promise<T>;
 
 /** For actions whose answer says nothing but that they were taken. */
 export const taken: z.ZodType<unknown> = z.looseObject({});
@@ -73,7 +74,7 @@ export function createCaller(options: AlibabaOptions): Caller {
   const scrub = scrubber([accessKeySecret, securityToken]);
   let loaded: Promise<{ ecs: Ecs; client: EcsClient }> | undefined;
 
-  return (call, signal) => {
+  return (call, asking) => {
     const once = async () => {
       loaded ??= load(options);
       const { ecs, client } = await loaded;
@@ -92,7 +93,8 @@ export function createCaller(options: AlibabaOptions): Caller {
       clock: options.clock,
       random: options.random,
       log: options.log,
-      signal,
+      signal: asking?.signal,
+      before: asking?.before,
     });
   };
 }

@@ -27,6 +27,11 @@ export interface World {
   whenSighted(signal: AbortSignal): Promise<void>;
   /** The newest observation of a Node object, or null. Means something only while the cluster is seen. */
   nodeFacts(name: string): NodeFacts | null;
+  /**
+   * Throws `rejected`, `NodeReady`, if the newest observation of the slot's node says Ready. Asked before each try of a call that takes a
+   * running node from its users: the cloud may have been too busy for it for minutes.
+   */
+  assertNotReady(slot: string): void;
   /** What the pool wants of an instance, per zone in the order of preference; the given zone first (safety 32). */
   instanceSpecs(request: {
     readonly pool: string;

@@ -117,7 +117,12 @@ export async function deleteNode(writes: NodeWrites, name: string): Promise<void
   try {
     const { metadata } = await readNode(writes, name);
     const body = metadata.uid === undefined ? {} : { preconditions: { uid: metadata.uid } };
-    await retrying(writes.context, () => writes.apis.core.deleteNode({ name, body }));
+    const { context, apis, signal } = writes;
+    const asked = () => {
+      signal?.throwIfAborted();
+      return apis.core.deleteNode({ name, body });
+    };
+    await retrying(context, asked, signal);
   } catch (caught) {
     if (!isNotFound(caught) && !isConflict(caught)) throw caught;
   }

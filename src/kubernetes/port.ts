@@ -89,11 +89,12 @@ export interface Kubernetes {
   ): Promise<DrainProgress>;
   /**
    * Deletes the node's remaining pods and its VolumeAttachments without waiting for anybody: only after the cloud has said that
-   * the instance is Stopped or gone (safety 28, 29). Returns how many pods that were.
+   * the instance is Stopped or gone (safety 28, 29). Returns how many pods that were. The signal as for `cordon`: whoever asks again later must
+   * not meet an instance that has been started since.
    */
-  releasePods(node: string): Promise<number>;
-  /** Deletes the Node object. One that does not exist is no error. */
-  deleteNode(node: string): Promise<void>;
+  releasePods(node: string, signal?: AbortSignal): Promise<number>;
+  /** Deletes the Node object. One that does not exist is no error. The signal as for `cordon`. */
+  deleteNode(node: string, signal?: AbortSignal): Promise<void>;
   /** Writes an Event on the Node (in the namespace `default`, as kubelets do). Events of the same `key` are counted up, not repeated. */
   event(entry: {
     readonly node: string;

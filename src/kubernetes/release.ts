@@ -27,15 +27,21 @@ export async function releasePods(
   apis: Apis,
   context: RetryContext,
   node: string,
+  signal?: AbortSignal,
 ): Promise<number> {
   const gone = async (call: () => Promise<unknown>) => {
     try {
-      await retrying(context, call);
+      const asked = () => {
+        signal?.throwIfAborted();
+        return call();
+      };
+      await retrying(context, asked, signal);
     } catch (caught) {
       if (!isNotFound(caught) && !isConflict(caught)) throw caught;
     }
   };
 
+  signal?.throwIfAborted();
   const pods = await listAll(connection, podsOn(node), context);
   await inParallel(pods.items, DELETIONS_AT_ONCE, ({ metadata: { name, namespace, uid } }) =>
     gone(() =>

@@ -4,7 +4,7 @@ import { cloudTags } from '../cloud/port.ts';
 import { kubernetesNames } from '../kubernetes/port.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ActorRecord } from '../runtime/record.ts';
-import { actorIds, type NodeActor, nodeActor, scopesOf, statePath } from '../supervisor/fleet.ts';
+import { actorIds, isAtWork, type NodeActor, nodeActor, scopesOf, statePath } from '../supervisor/fleet.ts';
 import type { Violation } from './invariants.ts';
 import type { SupervisorLife } from './life-of-supervisor.ts';
 import {
@@ -19,6 +19,7 @@ import {
   isMarked,
   joinsInPeace,
   locksHold,
+  notOnTheReady,
   pausesHold,
   permitsReturn,
   promised,
@@ -123,6 +124,13 @@ export class Auditor {
     const machine = world.cloud.machines.get(id);
     const slot = machine?.instance.tags[cloudTags.slot] ?? '';
     const now = clock.now();
+    if (life !== null && (call === 'reboot' || call === 'stop' || call === 'deleteInstance')) {
+      const actor = life.supervisor.fleet.get(slot);
+      // A slot that nobody wants goes however well its node is.
+      const isRepair = actor !== undefined && isAtWork(actor) && !actor.state.startsWith('retiring');
+      const readyForMs = isRepair ? this.#readyForMs(life, actor) : null;
+      judge(3, notOnTheReady({ call, slot, readyForMs, silentForMs: actor ? silentForMs(life, actor) : 0 }));
+    }
     if (call === 'reboot' || call === 'start') this.#boots(slot, id, promised.rebootWaitMs);
     if (call === 'reboot') judge('safety 34', isMarked({ call, slot, annotation: this.#mark(life, slot) }));
     if (call === 'deleteInstance') {
@@ -177,7 +185,8 @@ export class Auditor {
       if (actor.state.endsWith('.draining'))
         this.#parts.judge('safety 27', drainsEnd({ slot, overMs: this.#drainOver(life, actor.record) }));
       const readyForMs = this.#readyForMs(life, actor);
-      this.#parts.judge('safety 13', recoveryIsFree({ slot, state: actor.state, readyForMs }));
+      const recovery = { slot, state: actor.state, readyForMs, silentForMs: silentForMs(life, actor) };
+      this.#parts.judge('safety 13', recoveryIsFree(recovery));
     }
   }
 
@@ -294,6 +303,11 @@ export class Auditor {
     if (node === undefined || !life.told.view.nodes.has(node.name)) return null;
     return node.annotations[kubernetesNames.repair];
   }
+}
+
+/** Since the last heartbeat that the supervisor was told. */
+function silentForMs(life: SupervisorLife, { context }: NodeActor): number {
+  return life.clock.now() - (life.told.view.heartbeatAt(context.nodeName ?? '') ?? 0);
 }
 
 /** As the actor knew it before the work began. */

@@ -1,5 +1,6 @@
 import type { Cloud, InstanceSpec } from '../cloud/port.ts';
 import { allEffects } from '../effects/all.ts';
+import { onlyOurs } from '../effects/only-ours.ts';
 import type { World as NodeWorld } from '../effects/world.ts';
 import { type Kubernetes, type KubernetesView, kubernetesNames } from '../kubernetes/port.ts';
 import { silentLog } from '../log.ts';
@@ -79,7 +80,7 @@ export function startLife(options: {
     now: () => options.clock.now(),
     after: (ms, fire) => (alive ? options.clock.after(ms, () => (alive ? fire() : undefined)) : () => {}),
   };
-  const cloud = askedAtOwnTime(options.cloud, clock);
+  const cloud = onlyOurs(askedAtOwnTime(options.cloud, clock), config.cluster);
   const store = crashingStore(options.store, options.onCrash);
   store.plan = options.plan ?? null;
   const told: Told = {
@@ -109,6 +110,7 @@ export function startLife(options: {
     log: silentLog,
     whenSighted: (signal) => supervisor.whenSighted(signal),
     nodeFacts: (name) => supervisor.nodeFacts(name),
+    assertNotReady: (slot) => supervisor.assertNotReady(slot),
     instanceSpecs: ({ slot, zone }) =>
       [zone, ...zones.filter((each) => each !== zone)].map((each) => options.instanceSpec(slot, each)),
     // A master's needs no API server (src/bootstrap/control-plane-user-data.ts).
@@ -213,8 +215,8 @@ function listening(
     uncordon: (node, signal) => kubernetes.uncordon(node, signal),
     annotate: (node, annotations, signal) => kubernetes.annotate(node, annotations, signal),
     drain: (node, options) => kubernetes.drain(node, options),
-    releasePods: (node) => kubernetes.releasePods(node),
-    deleteNode: (node) => kubernetes.deleteNode(node),
+    releasePods: (node, signal) => kubernetes.releasePods(node, signal),
+    deleteNode: (node, signal) => kubernetes.deleteNode(node, signal),
     event: (entry) => kubernetes.event(entry),
     createBootstrapToken: (options) => kubernetes.createBootstrapToken(options),
   };

@@ -6,8 +6,8 @@ import type { Violation } from './invariants.ts';
  */
 
 /**
- * What the defaults of machines/policy.ts promise, written down a second time on purpose: an invariant that read them would follow whoever
- * breaks them. In ms.
+ * What the defaults of machines/policy.ts and src/supervisor/config.ts promise, written down a second time on purpose: an invariant that
+ * read them would follow whoever breaks them. In ms.
  */
 export const promised = {
   suspectMs: 20_000,
@@ -16,6 +16,7 @@ export const promised = {
   drainMs: 120_000,
   rebootWaitMs: 180_000,
   replaceWaitMs: 300_000,
+  leaseSilentMs: 60_000,
 } as const;
 
 /** A rung's work, or the deletion of a slot that nobody wants, begins. */
@@ -193,23 +194,45 @@ export function fencedFirst(release: {
     : broken('safety 29', node, `${act} of ${node} while its instance was ${status}`);
 }
 
-/** Safety 13. Nothing holds back the recovery of a node that is Ready. `readyForMs`: as the supervisor was told, by heartbeats too. */
+/**
+ * Safety 13. Nothing holds back the recovery of a node that is Ready. `readyForMs`: as the supervisor was told, up to the last heartbeat.
+ * `silentForMs`: since then. Who is silent for long is not Ready, whatever its Node still says.
+ */
 export function recoveryIsFree(node: {
   readonly slot: string;
   readonly state: string;
   readonly readyForMs: number | null;
+  readonly silentForMs: number;
 }): readonly Violation[] {
-  const { slot, state, readyForMs } = node;
+  const { slot, state, readyForMs, silentForMs } = node;
   const waits = /^(suspect|blind|joining|throttled|held|awaitingCloud\b|repairing\.(?!\w+\.acting))/.test(
     state,
   );
-  return waits && readyForMs !== null && readyForMs > recoveryTakesMs
+  const isReady = readyForMs !== null && silentForMs < promised.leaseSilentMs;
+  return waits && isReady && readyForMs > recoveryTakesMs
     ? broken('safety 13', slot, `${slot} is ${state} though it has been seen Ready for ${readyForMs} ms`)
     : [];
 }
 
 /** Ready reaches a node's actor within this: the next heartbeat after the rung's work, or the next look at everybody. */
 const recoveryTakesMs = 45_000;
+
+/** 3. What takes a running node from its users is not done to one that has become Ready since its rung began. */
+export function notOnTheReady(deed: {
+  readonly call: string;
+  readonly slot: string;
+  readonly readyForMs: number | null;
+  readonly silentForMs: number;
+}): readonly Violation[] {
+  const { call, slot, readyForMs, silentForMs } = deed;
+  const isReady = readyForMs !== null && silentForMs < promised.leaseSilentMs;
+  return isReady && readyForMs > callTakesMs
+    ? broken(3, slot, `${call} of ${slot}, which had been seen Ready for ${readyForMs} ms`)
+    : [];
+}
+
+/** From the last look to the call's effect: a slow one takes three seconds. */
+const callTakesMs = 4_000;
 
 /** Safety 34. Whoever looks at a node under repair can see that. */
 export function isMarked(deed: {

@@ -68,8 +68,8 @@ const healEachMs = 2_400_000;
 const settleMs = 5_000;
 /** A killed supervisor is started again within this, in ms. */
 const restartWithinMs = 30_000;
-/** A call that was under way, and asked again where the cloud was busy, may land so long after a person has changed a tag, in ms. */
-const tagNewsMs = 45_000;
+/** A try that was under way may land so long after a person has changed a tag, in ms: a slow one takes three seconds. */
+const tagNewsMs = 4_000;
 /** How often it is looked whether something lasts that must not, in ms. */
 const auditMs = 10_000;
 /** A pool is scaled up and down by at most this share. */

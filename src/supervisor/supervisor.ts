@@ -272,6 +272,18 @@ export class Supervisor {
     });
   }
 
+  /**
+   * Throws `rejected`, `NodeReady`, if the newest observation of the slot's node says Ready, with a heartbeat from after the last rung's
+   * work. While nothing is seen, work that has begun goes on.
+   */
+  assertNotReady(slot: string): void {
+    const actor = this.fleet.get(slot);
+    const seen = actor === undefined ? null : this.seen(actor);
+    if (actor === undefined || !seen?.ready || seen.heartbeatAt < actor.context.actedAt) return;
+    const message = `the node of ${slot} is Ready again: what was begun on it is called off`;
+    throw new Failure({ kind: 'rejected', code: 'NodeReady', message });
+  }
+
   /** Decides requests on what is known at this moment: nothing of it changes while the desk looks, but who was granted a permit. */
   #decider(): (request: AdmissionRequest) => Decision {
     const known = this.#knowledge();
@@ -291,15 +303,15 @@ export class Supervisor {
     const failedAt = this.#failedAt.get(request.slot);
     const suspectMs = policyValue(this.fleet.get(request.slot)?.context.policy ?? noChanges, 'suspectMs');
     if (request.rung !== 'retiring' && failedAt !== undefined && known.now - failedAt < suspectMs)
-      return {
-        granted: false,
-        rule: 'freshFailure',
-        why: 'the node was Ready a moment ago: that must last first',
-      };
+      return freshFailure;
     const facts = factsFor(request, known);
-    return facts === null
-      ? { granted: false, rule: 'foreign', why: `there is no actor for the slot ${request.slot}` }
-      : admit(request, facts);
+    if (facts === null)
+      return { granted: false, rule: 'foreign', why: `there is no actor for the slot ${request.slot}` };
+    const decision = admit(request, facts);
+    if (!decision.granted || request.rung === 'retiring' || failedAt !== undefined) return decision;
+    // Ready at the last look: that it isn't any more has been heard, and the look that this brings is still to come.
+    this.#failedAt.set(request.slot, known.now);
+    return freshFailure;
   }
 
   #knowledge(): Knowledge {
@@ -491,6 +503,12 @@ function instancesOf(actors: Iterable<NodeActor>): string[] {
   for (const { context } of actors) if (context.instanceId !== null) ids.push(context.instanceId);
   return ids;
 }
+
+const freshFailure: Decision = Object.freeze({
+  granted: false,
+  rule: 'freshFailure',
+  why: 'the node was Ready a moment ago: that must last first',
+});
 
 const noChanges = Object.freeze({});
 

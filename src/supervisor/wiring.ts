@@ -6,6 +6,7 @@ import { createAlibabaCloud } from '../cloud/alibaba.ts';
 import { loadPage } from '../dashboard/page-files.ts';
 import { serve } from '../dashboard/server.ts';
 import { allEffects } from '../effects/all.ts';
+import { onlyOurs } from '../effects/only-ours.ts';
 import type { World } from '../effects/world.ts';
 import { createKubernetes } from '../kubernetes/adapter.ts';
 import type { Log } from '../log.ts';
@@ -50,13 +51,14 @@ export async function startSupervisor(options: {
   await mkdir(config.store, { recursive: true, mode: 0o700 });
   const store = await openLmdbStore(join(config.store, 'actors'), { setAsideBroken: true });
 
-  const cloud = createAlibabaCloud({
+  const alibaba = createAlibabaCloud({
     ...config.cloud,
     credentials: config.cloud,
     clock,
     random,
     log: (note) => log.warn('the cloud is asked again', { ...note }),
   });
+  const cloud = onlyOurs(alibaba, config.cluster);
   const kubernetes = createKubernetes({
     kubeconfig: config.kubeconfig,
     clock,

@@ -41,6 +41,7 @@ export function createWorld(parts: {
     log,
     whenSighted: (signal) => supervisor().whenSighted(signal),
     nodeFacts: (name) => supervisor().nodeFacts(name),
+    assertNotReady: (slot) => supervisor().assertNotReady(slot),
     instanceSpecs({ pool: id, slot, zone }) {
       const pool = poolOf(id);
       const zones = [zone, ...pool.zones.filter((each) => each !== zone)].filter((each) =>

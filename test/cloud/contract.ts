@@ -245,6 +245,29 @@ export function cloudContract(name: string, open: () => Promise<CloudUnderTest>)
       expect(under.effects('reboot')).toBe(effects);
     });
 
+    test('what is asked before a call is asked before each try, and the call is not made without it', async () => {
+      const { id } = await create();
+      const [made, effects] = [under.made('reboot'), under.effects('reboot')];
+      const refuses = async () => {
+        throw new Error('it is not ours any more');
+      };
+      await expect(under.cloud.reboot(id, { force: true, before: refuses })).rejects.toThrow('not ours');
+      expect(under.made('reboot') - made).toBe(0);
+
+      under.disturb('reboot', 'throttled', { afterEffect: false });
+      let asked = 0;
+      const refusesThen = async () => {
+        asked += 1;
+        if (asked > 1) throw new Error('it is not ours any more');
+      };
+      await expect(under.cloud.reboot(id, { force: true, before: refusesThen })).rejects.toThrow('not ours');
+      expect([asked, under.made('reboot') - made, under.effects('reboot') - effects]).toEqual([2, 1, 0]);
+
+      const before = refuses;
+      const options = { timeoutMs: 20_000, attempt: attempt(), signal: new AbortController().signal, before };
+      await expect(under.cloud.runCommand(id, under.scripts.prints, options)).rejects.toThrow('not ours');
+    });
+
     test('a command tells its output and its exit code', async () => {
       const { id } = await create();
       expect(await command(id, under.scripts.prints)).toEqual({

@@ -1,4 +1,4 @@
-import type { Cloud, CommandResult, Instance, InstanceSpec } from '../../src/cloud/port.ts';
+import type { Asking, Cloud, CommandResult, Instance, InstanceSpec } from '../../src/cloud/port.ts';
 import { Failure } from '../../src/failure.ts';
 
 /**
@@ -13,6 +13,8 @@ export class FakeCloud implements Cloud {
   /** By action: what to throw before the effect, or after it. Each is used once. */
   readonly failBefore = new Map<string, Failure>();
   readonly failAfter = new Map<string, Failure>();
+  /** By action: what happens right after its effect. */
+  readonly after = new Map<string, () => void>();
   readonly noStock = new Set<string>();
   /** What the agent answers, by a part of the script. */
   agent: (id: string, script: string) => CommandResult = (id) => ({
@@ -50,7 +52,14 @@ export class FakeCloud implements Cloud {
     this.instances.set(id, { ...instance, ...over });
   }
 
-  #act(action: string, id: string, needs: readonly Instance['status'][], effect: () => void): void {
+  async #act(
+    action: string,
+    id: string,
+    needs: readonly Instance['status'][],
+    asking: Asking | undefined,
+    effect: () => void,
+  ): Promise<void> {
+    await asking?.before?.();
     const before = this.failBefore.get(action);
     this.failBefore.delete(action);
     if (before) throw before;
@@ -65,6 +74,7 @@ export class FakeCloud implements Cloud {
       });
     this.effects.push(`${action} ${id}`);
     effect();
+    this.after.get(action)?.();
     const after = this.failAfter.get(action);
     this.failAfter.delete(action);
     if (after) throw after;
@@ -84,31 +94,31 @@ export class FakeCloud implements Cloud {
   async executingSystemEvents() {
     return new Set<string>();
   }
-  async reboot(id: string, { force }: { readonly force: boolean }) {
-    this.#act(force ? 'forceReboot' : 'reboot', id, ['Running'], () => this.#boot(id));
+  async reboot(id: string, asking: Asking & { readonly force: boolean }) {
+    await this.#act(asking.force ? 'forceReboot' : 'reboot', id, ['Running'], asking, () => this.#boot(id));
   }
-  async start(id: string) {
-    this.#act('start', id, ['Stopped'], () => this.#boot(id));
+  async start(id: string, asking?: Asking) {
+    await this.#act('start', id, ['Stopped'], asking, () => this.#boot(id));
   }
-  async stop(id: string) {
-    this.#act('stop', id, ['Running'], () => this.change(id, { status: 'Stopped' }));
+  async stop(id: string, asking?: Asking) {
+    await this.#act('stop', id, ['Running'], asking, () => this.change(id, { status: 'Stopped' }));
   }
-  async setUserData(id: string, userData: string) {
-    this.#act('setUserData', id, ['Stopped'], () => void userData);
+  async setUserData(id: string, userData: string, asking?: Asking) {
+    await this.#act('setUserData', id, ['Stopped'], asking, () => void userData);
   }
-  async replaceSystemDisk(id: string, _image: string, attempt: string) {
+  async replaceSystemDisk(id: string, _image: string, attempt: string, asking?: Asking) {
     const known = this.#byToken.get(attempt);
     if (known) return known.id;
     const disk = `d-new-${attempt}`;
-    this.#act('replaceSystemDisk', id, ['Stopped'], () => {
+    await this.#act('replaceSystemDisk', id, ['Stopped'], asking, () => {
       this.#byToken.set(attempt, { spec: id, id: disk });
       this.change(id, { systemDiskId: disk });
     });
     return disk;
   }
-  async deleteInstance(id: string) {
+  async deleteInstance(id: string, asking?: Asking) {
     if (!this.instances.has(id)) return;
-    this.#act('delete', id, ['Pending', 'Starting', 'Running', 'Stopping', 'Stopped'], () => {
+    await this.#act('delete', id, ['Pending', 'Starting', 'Running', 'Stopping', 'Stopped'], asking, () => {
       this.instances.delete(id);
     });
   }
@@ -128,7 +138,8 @@ export class FakeCloud implements Cloud {
     if (after) throw after;
     return id;
   }
-  async runCommand(id: string, script: string) {
+  async runCommand(id: string, script: string, asking?: Asking) {
+    await asking?.before?.();
     return this.agent(id, script);
   }
 }

@@ -110,6 +110,32 @@ describe('restarting the instance', () => {
     expect(changes(cloud.effects)).toEqual(['reboot']);
   });
 
+  test('safety 9: the tag is taken away while it boots: it is waited for, and the reboot is not a failure', async () => {
+    const { cloud, run, input } = stage();
+    cloud.after.set('reboot', () => cloud.change('i-1', { tags: {} }));
+    expect(await run('restartInstance', { ...input, force: false })).toMatchObject({ done: {} });
+    expect(changes(cloud.effects)).toEqual(['reboot']);
+  });
+
+  test('safety 9: taken away after the call, and the process dies: it is not rebooted again', async () => {
+    const { cloud, run, again, input, crashAfter } = stage();
+    crashAfter('reboot');
+    expect(await run('restartInstance', { ...input, force: false })).toEqual({ crashed: true });
+    cloud.change('i-1', { tags: {} });
+    expect(await again('restartInstance', { ...input, force: false })).toMatchObject({ done: {} });
+    expect(changes(cloud.effects)).toEqual(['reboot']);
+  });
+
+  test('the tag is taken away while the agent is asked which boot it is: nothing is done', async () => {
+    const { cloud, run, input } = stage();
+    cloud.agent = () => {
+      cloud.change('i-1', { tags: {} });
+      return { outcome: 'agentSilent', code: 'DeliveryTimeout' };
+    };
+    expect(await run('restartInstance', { ...input, force: false })).toEqual({ failed: 'ForeignInstance' });
+    expect(cloud.effects).toEqual([]);
+  });
+
   test('a refusal is not blurred', async () => {
     const { cloud, run, input } = stage();
     cloud.failBefore.set('reboot', new Failure({ kind: 'rejected', code: 'Forbidden.RAM', message: 'no' }));
@@ -138,6 +164,18 @@ describe('resetting the instance', () => {
       expect(disruptive).toEqual(['stop', 'replaceSystemDisk', 'start']);
     },
   );
+
+  test.each([
+    ['stop', ['stop']],
+    ['setUserData', ['stop', 'setUserData']],
+    ['start', whole],
+  ] as const)('the tag is taken away after %s: nothing more is done', async (action, done) => {
+    const { cloud, run, input } = stage();
+    cloud.after.set(action, () => cloud.change('i-1', { tags: {} }));
+    const outcome = await run('resetInstance', { ...input });
+    expect(outcome).toMatchObject(action === 'start' ? { done: {} } : { failed: 'ForeignInstance' });
+    expect(changes(cloud.effects)).toEqual(done);
+  });
 
   test.each(['stop', 'start'])('no answer to %s: looked at, not done again', async (action) => {
     const { cloud, run, input } = stage();
@@ -186,6 +224,48 @@ describe('replacing the instance', () => {
       done: {},
     });
     expect(changes(cloud.effects)).toEqual(['run']);
+  });
+});
+
+describe('a node that becomes Ready before the call', () => {
+  const ready = () => {
+    throw new Failure({ kind: 'rejected', code: 'NodeReady', message: 'it is Ready' });
+  };
+
+  test.each(['restartInstance', 'resetInstance', 'replaceInstance'] as const)(
+    '%s is called off, and nothing has happened',
+    async (effect) => {
+      const { cloud, run, input, notReady, kubernetesCalls } = stage();
+      notReady.check = ready;
+      expect(await run(effect, { ...input, force: false })).toEqual({ failed: 'NodeReady' });
+      expect([...cloud.effects, ...kubernetesCalls]).toEqual([]);
+    },
+  );
+
+  test('while the cloud is busy: the call is not made again', async () => {
+    const { cloud, run, input, notReady } = stage();
+    cloud.failBefore.set('reboot', new Failure({ kind: 'retryable', code: 'Busy', message: 'not now' }));
+    let asked = 0;
+    notReady.check = () => {
+      asked += 1;
+      if (asked > 1) ready();
+    };
+    expect(await run('restartInstance', { ...input, force: false })).toEqual({ failed: 'NodeReady' });
+    expect(cloud.effects).toEqual([]);
+  });
+
+  test('one whose instance is stopped is started, reset or replaced whatever is still said of it', async () => {
+    for (const [effect, first] of [
+      ['restartInstance', 'start'],
+      ['resetInstance', 'setUserData'],
+      ['replaceInstance', 'delete'],
+    ] as const) {
+      const { cloud, run, input, notReady } = stage();
+      cloud.change('i-1', { status: 'Stopped' });
+      notReady.check = ready;
+      expect(await run(effect, { ...input, force: false })).toMatchObject({ done: {} });
+      expect(changes(cloud.effects)[0]).toBe(first);
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 import type { EffectInput } from '../../machines/node.ts';
 import { nodeEffects } from '../../src/effects/node.ts';
+import { onlyOurs } from '../../src/effects/only-ours.ts';
 import type { World } from '../../src/effects/world.ts';
 import { type Failure, toFailure } from '../../src/failure.ts';
 import type { Kubernetes, NodeFacts } from '../../src/kubernetes/port.ts';
@@ -14,6 +15,8 @@ class Crash extends Error {}
 export interface Stage {
   readonly cloud: FakeCloud;
   readonly kubernetesCalls: string[];
+  /** Asked before what takes a running node away; throws where the node is Ready. */
+  readonly notReady: { check: () => void };
   readonly input: EffectInput;
   /** Runs the effect to its end, as the runtime does; crashes it after the checkpoint or call that `crashAt` counts. */
   run(
@@ -75,13 +78,16 @@ export function stage(
     event: async () => {},
     createBootstrapToken: async () => 'abcdef.0123456789abcdef',
   };
+  /** Replaced by a test in which the node becomes Ready. */
+  const notReady = { check: () => {} };
   const world: World = {
     cluster: 'test',
-    cloud,
+    cloud: onlyOurs(cloud, 'test'),
     kubernetes,
     log: silentLog,
     whenSighted: async () => {},
     nodeFacts: (node) => (node === name ? facts : null),
+    assertNotReady: () => notReady.check(),
     instanceSpecs: () =>
       (over.zones ?? ['a']).map((zone) => ({
         zone,
@@ -131,6 +137,7 @@ export function stage(
   return {
     cloud,
     kubernetesCalls: calls,
+    notReady,
     input: {
       slot: 'workers-0',
       pool: 'workers',

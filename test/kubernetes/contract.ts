@@ -336,9 +336,13 @@ export const kubernetesContract: readonly ContractCase[] = [
     },
   },
   {
-    name: 'deleteNode deletes it',
+    name: 'deleteNode deletes it; called off, neither it nor releasePods is sent',
     async run({ kubernetes, addNode, node }) {
       await addNode('delete1');
+      const off = AbortSignal.abort(new Error('moved on'));
+      await rejects(kubernetes.releasePods('delete1', off), /moved on/);
+      await rejects(kubernetes.deleteNode('delete1', off), /moved on/);
+      equal((await node('delete1')) === null, false);
       await kubernetes.deleteNode('delete1');
       equal(await node('delete1'), null);
     },

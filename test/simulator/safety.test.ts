@@ -11,6 +11,7 @@ import {
   isMarked,
   joinsInPeace,
   locksHold,
+  notOnTheReady,
   pausesHold,
   permitsReturn,
   recoversOnFreshWord,
@@ -80,7 +81,12 @@ describe('each safety case that is an invariant holds on what is right, and a pl
   });
 
   test('safety 13: recovery is never held', () => {
-    const waits = { slot: 'w-0', state: 'repairing.rebooting.admitting', readyForMs: 46_000 };
+    const waits = {
+      slot: 'w-0',
+      state: 'repairing.rebooting.admitting',
+      readyForMs: 46_000,
+      silentForMs: 5_000,
+    };
     expect(recoveryIsFree(waits)).toMatchObject([{ invariant: 'safety 13' }]);
     expect(recoveryIsFree({ ...waits, state: 'held' })).toMatchObject([{ invariant: 'safety 13' }]);
     expect(recoveryIsFree({ ...waits, state: 'awaitingCloud.working' })).toMatchObject([
@@ -90,6 +96,17 @@ describe('each safety case that is an invariant holds on what is right, and a pl
       expect(recoveryIsFree({ ...waits, state })).toEqual([]);
     expect(recoveryIsFree({ ...waits, readyForMs: 44_000 })).toEqual([]);
     expect(recoveryIsFree({ ...waits, readyForMs: null })).toEqual([]);
+    // Its Node says Ready, and its kubelet nothing any more: that is a failure.
+    expect(recoveryIsFree({ ...waits, silentForMs: 59_000 })).toHaveLength(1);
+    expect(recoveryIsFree({ ...waits, silentForMs: 60_000 })).toEqual([]);
+  });
+
+  test('3: nothing is done to a node that has become Ready meanwhile', () => {
+    const deed = { call: 'reboot', slot: 'w-0', readyForMs: 5_000, silentForMs: 5_000 };
+    expect(notOnTheReady(deed)).toMatchObject([{ invariant: 3 }]);
+    expect(notOnTheReady({ ...deed, readyForMs: 3_000 })).toEqual([]);
+    expect(notOnTheReady({ ...deed, readyForMs: null })).toEqual([]);
+    expect(notOnTheReady({ ...deed, silentForMs: 60_000 })).toEqual([]);
   });
 
   test('safety 11, 14, 16: nothing on what was seen before', () => {

@@ -281,6 +281,7 @@ export class TestCluster {
       log: silentLog,
       whenSighted: (signal) => this.supervisor.whenSighted(signal),
       nodeFacts: (name) => this.supervisor.nodeFacts(name),
+      assertNotReady: (slot) => this.supervisor.assertNotReady(slot),
       instanceSpecs: ({ slot }) =>
         pool.zones.map((zone) => ({
           zone,

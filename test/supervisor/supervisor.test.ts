@@ -99,6 +99,35 @@ describe('the supervisor, over a cluster in memory', () => {
     await cluster.kill();
   });
 
+  test('a node that was Ready at the last look is not worked on before its failure has lasted, however it came to be known', async () => {
+    const cluster = await settled(3, { leaseSilentMs: 30_000 });
+    cluster.sick.set('i-1', 'reboot');
+    await cluster.until('not healthy', 120, () => cluster.state('workers-0') !== 'healthy');
+    await cluster.until('healthy again', 1_500, healthy(cluster, 3));
+
+    cluster.sick.set('i-1', 'kubelet');
+    await cluster.until('suspect', 120, () => cluster.state('workers-0') === 'suspect');
+    cluster.loseSight();
+    await cluster.pass(10);
+    // Its Node still says Ready when it is seen again, and so it is believed for the time of a silent lease, and no longer.
+    const [name = ''] = cluster.nodes.keys();
+    cluster.heartbeats.set(name, cluster.clock.now());
+    const seenAt = cluster.clock.now();
+    cluster.regainSight();
+    const restarts: number[] = [];
+    const agent = cluster.cloud.agent;
+    cluster.cloud.agent = (id, script) => {
+      if (script.includes('restart kubelet')) restarts.push(cluster.clock.now() - seenAt);
+      return agent(id, script);
+    };
+    await cluster.pass(25);
+    expect(cluster.supervisor.desk.waiting('workers-0')?.rule).toBe('ready');
+    await cluster.until('healthy again', 120, healthy(cluster, 3));
+    expect(restarts).toHaveLength(1);
+    expect(restarts[0]).toBeGreaterThanOrEqual(30_000 + 20_000);
+    await cluster.kill();
+  });
+
   test('safety 1, 6: many at once is a storm: held, and then healed one by one where the cloud confirms it', async () => {
     const cluster = await settled(6, { stormHoldMs: 300_000 });
     for (const id of ['i-1', 'i-2', 'i-3']) cluster.cloud.change(id, { status: 'Stopped' });

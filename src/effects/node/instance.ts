@@ -1,9 +1,10 @@
 import type { Cloud, Instance } from '../../cloud/port.ts';
-import { cloudTags, codesWithoutEffect } from '../../cloud/port.ts';
+import { codesWithoutEffect } from '../../cloud/port.ts';
 import { Failure } from '../../failure.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/clock.ts';
 import type { EffectContext } from '../../runtime/types.ts';
+import { assertTagged } from '../only-ours.ts';
 import type { MasterBodies, World } from '../world.ts';
 
 /**
@@ -38,14 +39,12 @@ export async function persist<T>(clock: Clock, signal: AbortSignal, act: () => P
   return done;
 }
 
-/** Throws unless the instance is this cluster's own and may be worked on: the last check before every disruptive call. */
+/**
+ * Throws unless the instance is this cluster's own and may be worked on. Asked before work on it begins; right before each call the cloud
+ * itself looks (only-ours.ts), and what has been begun is waited for whoever's it is by then.
+ */
 export function assertOurs(world: Pick<World, 'cluster'>, instance: Instance): void {
-  if (instance.tags[cloudTags.cluster] !== world.cluster)
-    throw new Failure({
-      kind: 'rejected',
-      code: 'ForeignInstance',
-      message: `instance ${instance.id} does not carry the tag ${cloudTags.cluster}=${world.cluster}: it is not touched`,
-    });
+  assertTagged(world.cluster, instance);
   const lock = instance.locks.find((each) => each === 'security' || each === 'financial');
   if (lock !== undefined)
     throw new Failure({
@@ -66,9 +65,9 @@ export function bodiesOf(world: Pick<World, 'masters'>): MasterBodies {
   });
 }
 
-/** The instance, looked up now, and checked. Throws `notFound` if there is none. */
-export async function ourInstance(
-  world: Pick<World, 'cluster'> & { readonly cloud: Pick<Cloud, 'findInstance'> },
+/** The instance, looked up now. To look at it is not to touch it. Throws `notFound` if there is none. */
+export async function theInstance(
+  world: { readonly cloud: Pick<Cloud, 'findInstance'> },
   id: string | null,
   { clock, signal }: Pick<EffectContext, 'clock' | 'signal'>,
 ): Promise<Instance> {
@@ -79,26 +78,33 @@ export async function ourInstance(
       code: 'InstanceGone',
       message: id === null ? 'the slot has no instance' : `the cloud has no instance ${id}`,
     });
+  return instance;
+}
+
+/** The instance, looked up now, and checked. Throws `notFound` if there is none. */
+export async function ourInstance(
+  world: Pick<World, 'cluster'> & { readonly cloud: Pick<Cloud, 'findInstance'> },
+  id: string | null,
+  context: Pick<EffectContext, 'clock' | 'signal'>,
+): Promise<Instance> {
+  const instance = await theInstance(world, id, context);
   assertOurs(world, instance);
   return instance;
 }
 
 /**
  * Makes a call that has no ClientToken, until the cloud has taken it or given no clear answer: then it may have taken effect, and only
- * looking can tell. Asked again only where the answer proves that nothing was done, and the instance is still ours: a cloud that is busy
- * may be so for minutes. Throws whatever else is refused.
+ * looking can tell. Asked again only where the answer proves that nothing was done: a cloud that is busy may be so for minutes. Throws
+ * whatever else is refused.
  */
 export function make(
-  world: Pick<World, 'log' | 'cluster' | 'cloud'>,
+  world: Pick<World, 'log'>,
   what: { readonly call: string; readonly instance: string },
   clock: Clock,
   signal: AbortSignal,
   call: () => Promise<void>,
 ): Promise<'taken' | 'unclear'> {
-  let asked = false;
   return poll(clock, signal, async () => {
-    if (asked) await ourInstance(world, what.instance, { clock, signal });
-    asked = true;
     try {
       await call();
       return 'taken';
@@ -113,16 +119,24 @@ export function make(
   });
 }
 
-/** Waits until the instance has one of the wanted states. Throws `notFound` if it goes away meanwhile. */
+/**
+ * What a call is made with that takes a running node from its users, or would: it is called off if the node is Ready by then. Admission has
+ * looked before the rung's work began, and since then its agent may have been silent for a minute, or the cloud busy for ten.
+ */
+export function unlessReady(world: Pick<World, 'assertNotReady'>, slot: string, signal: AbortSignal) {
+  return { signal, before: async () => world.assertNotReady(slot) };
+}
+
+/** Waits until the instance has one of the wanted states, whoever's it is by then. Throws `notFound` if it goes away meanwhile. */
 export function waitForStatus(
-  world: Pick<World, 'cluster' | 'cloud'>,
+  world: Pick<World, 'cloud'>,
   id: string,
   wanted: readonly Instance['status'][],
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Instance> {
   return poll(clock, signal, async () => {
-    const instance = await ourInstance(world, id, { clock, signal });
+    const instance = await theInstance(world, id, { clock, signal });
     return wanted.includes(instance.status) ? instance : null;
   });
 }

@@ -4,7 +4,7 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { assertOurs, bodiesOf, make, persist, poll } from './instance.ts';
+import { assertOurs, bodiesOf, make, persist, poll, unlessReady } from './instance.ts';
 
 /** What a creation was asked with: the same token must come with the same parameters, or the cloud refuses it. */
 interface Asked {
@@ -32,11 +32,11 @@ export function replaceInstance(world: World) {
     const masters = input.role === 'controlPlane' ? bodiesOf(world) : null;
     if (input.instanceId !== null) {
       await masters?.leave(input.instanceId, context);
-      await removeInstance(world, input.instanceId, context);
+      await removeInstance(world, input.instanceId, context, input.slot);
     }
     if (input.nodeName !== null) {
-      await world.kubernetes.releasePods(input.nodeName);
-      await world.kubernetes.deleteNode(input.nodeName);
+      await world.kubernetes.releasePods(input.nodeName, context.signal);
+      await world.kubernetes.deleteNode(input.nodeName, context.signal);
     }
     const { id, at } = await createInstance(world, input, context, () => world.prepareUserData(input.pool));
     const instance = await untilAddressed(world, id, context);
@@ -45,17 +45,31 @@ export function replaceInstance(world: World) {
   };
 }
 
-/** Deletes the instance and waits until the cloud says that it is gone: only then is its Node's name free (safety 29). */
-export async function removeInstance(world: World, id: string, context: EffectContext): Promise<void> {
+/**
+ * Deletes the instance and waits until the cloud says that it is gone: only then is its Node's name free (safety 29). `repaired`: the slot
+ * whose node is to have failed; null where it goes however well it is.
+ */
+export async function removeInstance(
+  world: World,
+  id: string,
+  context: EffectContext,
+  repaired: string | null = null,
+): Promise<void> {
+  const { clock, signal } = context;
   let asked = false;
-  await poll(context.clock, context.signal, async () => {
+  await poll(clock, signal, async () => {
     const instance = await world.cloud.findInstance(id);
     if (instance === null) return true;
-    assertOurs(world, instance);
     if (!asked) {
+      assertOurs(world, instance);
       asked = true;
-      await make(world, { call: 'delete', instance: id }, context.clock, context.signal, () =>
-        world.cloud.deleteInstance(id, { signal: context.signal }),
+      // A node whose instance does not run is not Ready, whatever is still said of it.
+      const asking =
+        repaired !== null && instance.status === 'Running'
+          ? unlessReady(world, repaired, signal)
+          : { signal };
+      await make(world, { call: 'delete', instance: id }, clock, signal, () =>
+        world.cloud.deleteInstance(id, asking),
       );
     }
     return null;

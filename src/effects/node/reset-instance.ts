@@ -4,7 +4,16 @@ import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { bodiesOf, make, ourInstance, persist, poll, waitForStatus } from './instance.ts';
+import {
+  bodiesOf,
+  make,
+  ourInstance,
+  persist,
+  poll,
+  theInstance,
+  unlessReady,
+  waitForStatus,
+} from './instance.ts';
 
 /**
  * Rung 3: stop, fresh user data, new system disk, start. Each step looks whether it is already done, by the id of the disk and the
@@ -16,7 +25,9 @@ export function resetInstance(world: World) {
     context: EffectContext,
   ): Promise<NodeEffects['resetInstance']['output']> => {
     const { clock, signal } = context;
-    let instance = await ourInstance(world, input.instanceId, context);
+    // What was begun before a crash is gone on with, or only waited for.
+    const find = context.progress === null ? ourInstance : theInstance;
+    let instance = await find(world, input.instanceId, context);
     const oldDisk =
       typeof context.progress === 'string' ? context.progress : (instance.systemDiskId ?? 'none');
     if (context.progress === null) await context.checkpoint(oldDisk);
@@ -31,27 +42,30 @@ export function resetInstance(world: World) {
     if ((instance.systemDiskId ?? 'none') === oldDisk) {
       // Only the old disk's member: asked again after a crash, the new one's may have joined already.
       await masters?.leave(instance.id, context);
-      instance = await stopped(world, instance, context);
+      instance = await stopped(world, input.slot, instance, context);
       stoppedAt = clock.now();
-      if (input.nodeName !== null) await release(world, input.nodeName);
+      if (input.nodeName !== null) await release(world, input.nodeName, signal);
       const { id, imageId } = instance;
       const userData = await persist(clock, signal, () => world.prepareUserData(input.pool));
       await persist(clock, signal, () => world.cloud.setUserData(id, userData, { signal }));
-      await persist(clock, signal, async () => {
-        // What can't be undone: looked at once more, whatever time the steps before have taken.
-        await ourInstance(world, id, context);
-        return world.cloud.replaceSystemDisk(id, imageId, context.attempt, { signal });
-      });
+      await persist(clock, signal, () =>
+        world.cloud.replaceSystemDisk(id, imageId, context.attempt, { signal }),
+      );
     }
     await running(world, instance.id, context);
-    await masters?.join(await ourInstance(world, instance.id, context), context);
+    await masters?.join(await theInstance(world, instance.id, context), context);
     signal.throwIfAborted();
     return { at: stoppedAt };
   };
 }
 
 /** By force: the disk is about to go, and an operating system that hangs would take minutes to say so (safety 31). */
-async function stopped(world: World, instance: Instance, context: EffectContext): Promise<Instance> {
+async function stopped(
+  world: World,
+  slot: string,
+  instance: Instance,
+  context: EffectContext,
+): Promise<Instance> {
   const settled = await waitForStatus(
     world,
     instance.id,
@@ -62,16 +76,17 @@ async function stopped(world: World, instance: Instance, context: EffectContext)
   if (settled.status === 'Stopped') return settled;
   const { clock, signal } = context;
   await make(world, { call: 'stop', instance: instance.id }, clock, signal, () =>
-    world.cloud.stop(instance.id, { force: true, signal }),
+    world.cloud.stop(instance.id, { force: true, ...unlessReady(world, slot, signal) }),
   );
   return waitForStatus(world, instance.id, ['Stopped'], context.clock, context.signal);
 }
 
 /** The cloud says Stopped, so nothing on it can write any more: its pods may move, with their volumes (safety 28, 29). */
-async function release(world: World, node: string): Promise<void> {
+async function release(world: World, node: string, signal: AbortSignal): Promise<void> {
   try {
-    await world.kubernetes.releasePods(node);
+    await world.kubernetes.releasePods(node, signal);
   } catch (caught) {
+    signal.throwIfAborted();
     if (!(caught instanceof Failure)) throw caught;
     world.log.warn('could not release the pods of a stopped node', { node, error: caught });
   }
@@ -81,7 +96,7 @@ async function release(world: World, node: string): Promise<void> {
 async function running(world: World, id: string, context: EffectContext): Promise<void> {
   let started = false;
   await poll(context.clock, context.signal, async () => {
-    const { status } = await ourInstance(world, id, context);
+    const { status } = await theInstance(world, id, context);
     if (status === 'Running') return true;
     if (status === 'Stopped' && !started) {
       started = true;

@@ -3,7 +3,7 @@ import type { Instance } from '../../cloud/port.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { bootId, make, ourInstance, poll, waitForStatus } from './instance.ts';
+import { bootId, make, ourInstance, poll, theInstance, unlessReady, waitForStatus } from './instance.ts';
 
 /** What was true just before the call. Neither call takes a ClientToken: this is how it is told whether one took effect. */
 interface Before {
@@ -23,9 +23,11 @@ export function restartInstance(world: World) {
     context: EffectContext,
   ): Promise<NodeEffects['restartInstance']['output']> => {
     const { clock, signal } = context;
-    const found = await ourInstance(world, input.instanceId, context);
     const before = isBefore(context.progress) ? context.progress : null;
-    const instance = await waitForStatus(world, found.id, ['Running', 'Stopped'], clock, signal);
+    // What was begun before a crash is only waited for.
+    const find = before === null ? ourInstance : theInstance;
+    const { id } = await find(world, input.instanceId, context);
+    const instance = await waitForStatus(world, id, ['Running', 'Stopped'], clock, signal);
     const todo = before === null ? 'act' : await settle(world, instance, before, context);
     if (todo === 'done') return { at: clock.now() };
 
@@ -45,14 +47,12 @@ export function restartInstance(world: World) {
           : `wdrip reboots the instance ${instance.id}${input.force ? ' by force' : ''}: ${input.because}`,
       rung: 'rebooting',
     });
-    // The question for the boot may have taken a minute, and somebody may have taken the tag away meanwhile.
-    await ourInstance(world, instance.id, context);
     if (how === 'reboot' && input.role === 'controlPlane') await world.masters?.untilSpare(instance, context);
     // An unclear answer is no error here: the look that follows decides what it did.
     await make(world, { call: how, instance: instance.id }, clock, signal, () =>
       how === 'start'
         ? world.cloud.start(instance.id, { signal })
-        : world.cloud.reboot(instance.id, { force: input.force, signal }),
+        : world.cloud.reboot(instance.id, { force: input.force, ...unlessReady(world, input.slot, signal) }),
     );
     return { at: await untilRunning(world, instance.id, context) };
   };
@@ -88,7 +88,7 @@ async function untilRunning(world: World, id: string, context: EffectContext): P
   const calledAt = context.clock.now();
   let overAt: number | null = null;
   await poll(context.clock, context.signal, async () => {
-    const { status } = await ourInstance(world, id, context);
+    const { status } = await theInstance(world, id, context);
     if (status !== 'Running') overAt ??= context.clock.now();
     const shown = overAt !== null || context.clock.now() - calledAt >= showsWithinMs;
     return status === 'Running' && shown ? true : null;

@@ -18,8 +18,8 @@ export function retireInstance(world: World) {
     });
     if (input.instanceId !== null) await removeInstance(world, input.instanceId, context);
     if (input.nodeName !== null) {
-      await world.kubernetes.releasePods(input.nodeName);
-      await world.kubernetes.deleteNode(input.nodeName);
+      await world.kubernetes.releasePods(input.nodeName, context.signal);
+      await world.kubernetes.deleteNode(input.nodeName, context.signal);
     }
     return { at: context.clock.now() };
   };

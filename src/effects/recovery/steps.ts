@@ -176,8 +176,8 @@ export function reconcileCluster(world: RecoveryWorld): Run<'reconcileCluster'> 
         node: name,
         instance: instanceId,
       });
-      await persist(clock, signal, () => world.kubernetes.releasePods(name));
-      await persist(clock, signal, () => world.kubernetes.deleteNode(name));
+      await persist(clock, signal, () => world.kubernetes.releasePods(name, signal));
+      await persist(clock, signal, () => world.kubernetes.deleteNode(name, signal));
     }
     return { at: clock.now() };
   };

@@ -30,6 +30,8 @@ interface CallOptions<T, Call> {
   /** It only reads: then it makes no difference when within its time it is served, and it is served at its end. */
   readonly reads?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Asked right before each try, as the adapter does it. */
+  readonly before?: (() => Promise<void>) | undefined;
   /** What is asked for. */
   readonly call: Call;
   /** Draws the next request's fate. Called once a request, when it is made. */
@@ -51,17 +53,23 @@ export function readCloud<T, Call>(
 }
 
 /** Makes the requests of a call, with the misfortunes that are drawn for them, and asks again where that is safe. */
-export async function callCloud<T, Call>(options: CallOptions<T, Call>): Promise<T> {
-  options.signal?.throwIfAborted();
-  return insist(options, options.misfortune(options.call));
+export function callCloud<T, Call>(options: CallOptions<T, Call>): Promise<T> {
+  return insist(options);
 }
 
-/** `first` is the fate of the first request. */
-async function insist<T, Call>(options: CallOptions<T, Call>, first: Misfortune | null): Promise<T> {
+/** `first` is the fate of the first request, where it is drawn already. */
+async function insist<T, Call>(options: CallOptions<T, Call>, first?: Misfortune | null): Promise<T> {
   const { clock, signal } = options;
-  let fate = first;
+  let drawn = first;
   for (let attempt = 1, waitMs = firstWaitMs; ; attempt++, waitMs = Math.min(longestWaitMs, waitMs * 2)) {
+    signal?.throwIfAborted();
+    if (options.before !== undefined) {
+      await options.before();
+      signal?.throwIfAborted();
+    }
     try {
+      const fate = drawn === undefined ? options.misfortune(options.call) : drawn;
+      drawn = undefined;
       if (fate !== null || options.reads !== true) return await request(clock, fate, options.act);
       await sleep(clock, latencyMs);
       return options.act();
@@ -70,7 +78,6 @@ async function insist<T, Call>(options: CallOptions<T, Call>, first: Misfortune 
         throw caught;
       await sleep(clock, waitMs, signal);
     }
-    fate = options.misfortune(options.call);
   }
 }
 

@@ -156,7 +156,7 @@ export class SimulatedCloud implements Cloud {
   }
 
   reboot(id: string, options: Asking & { readonly force: boolean }): Promise<void> {
-    return this.#call('reboot', 'withoutEffect', options.signal, () => {
+    return this.#call('reboot', 'withoutEffect', options, () => {
       const machine = this.#need(id, ['Running']);
       this.#effect('reboot', id);
       this.#move(machine, 'Starting');
@@ -165,7 +165,7 @@ export class SimulatedCloud implements Cloud {
   }
 
   start(id: string, options: Asking = {}): Promise<void> {
-    return this.#call('start', 'withoutEffect', options.signal, () => {
+    return this.#call('start', 'withoutEffect', options, () => {
       const machine = this.#need(id, ['Stopped']);
       this.#effect('start', id);
       this.#starting(machine);
@@ -173,7 +173,7 @@ export class SimulatedCloud implements Cloud {
   }
 
   stop(id: string, options: Asking & { readonly force: boolean }): Promise<void> {
-    return this.#call('stop', 'withoutEffect', options.signal, () => {
+    return this.#call('stop', 'withoutEffect', options, () => {
       const machine = this.#need(id, ['Running']);
       this.#effect('stop', id);
       this.#move(machine, 'Stopping');
@@ -184,14 +184,14 @@ export class SimulatedCloud implements Cloud {
   }
 
   setUserData(id: string, userData: string, options: Asking = {}): Promise<void> {
-    return this.#call('setUserData', 'always', options.signal, () => {
+    return this.#call('setUserData', 'always', options, () => {
       this.#need(id, ['Stopped']).userData = userData;
       this.#effect('setUserData', id);
     });
   }
 
   replaceSystemDisk(id: string, imageId: string, attempt: string, options: Asking = {}): Promise<string> {
-    return this.#call('replaceSystemDisk', 'always', options.signal, () => {
+    return this.#call('replaceSystemDisk', 'always', options, () => {
       const known = this.#disks.get(attempt);
       if (known !== undefined) return known;
       const machine = this.#need(id, ['Stopped']);
@@ -205,7 +205,7 @@ export class SimulatedCloud implements Cloud {
   }
 
   deleteInstance(id: string, options: Asking = {}): Promise<void> {
-    return this.#call('deleteInstance', 'withoutEffect', options.signal, () => {
+    return this.#call('deleteInstance', 'withoutEffect', options, () => {
       const machine = this.machines.get(id);
       if (machine === undefined) return;
       const { status } = machine.instance;
@@ -221,7 +221,7 @@ export class SimulatedCloud implements Cloud {
   }
 
   runInstance(spec: InstanceSpec, attempt: string, options: Asking = {}): Promise<string> {
-    return this.#call('runInstance', 'always', options.signal, () => {
+    return this.#call('runInstance', 'always', options, () => {
       const text = JSON.stringify(spec);
       const known = this.#births.get(attempt);
       if (known && known.spec !== text)
@@ -241,10 +241,10 @@ export class SimulatedCloud implements Cloud {
   async runCommand(
     id: string,
     script: string,
-    options: { readonly timeoutMs: number; readonly attempt: string; readonly signal: AbortSignal },
+    options: Parameters<Cloud['runCommand']>[2],
   ): Promise<CommandResult> {
     const { clock } = this.#options;
-    const { endsAt, result } = await this.#call('runCommand', 'always', options.signal, () => {
+    const { endsAt, result } = await this.#call('runCommand', 'always', options, () => {
       const known = this.#commands.get(options.attempt);
       const of = `${id} ${script}`;
       if (known !== undefined && known.of !== of)
@@ -358,9 +358,10 @@ export class SimulatedCloud implements Cloud {
     return readCloud({ clock, call, act, misfortune });
   }
 
-  #call<T>(call: CloudCall, repeat: Repeat, signal: AbortSignal | undefined, act: () => T): Promise<T> {
+  #call<T>(call: CloudCall, repeat: Repeat, asking: Asking | undefined, act: () => T): Promise<T> {
     const { clock, misfortune } = this.#options;
-    return callCloud({ clock, call, repeat, signal, act, misfortune });
+    const { signal, before } = asking ?? {};
+    return callCloud({ clock, call, repeat, signal, before, act, misfortune });
   }
 
   #find(id: string): Machine {

@@ -177,7 +177,7 @@ export class SimulatedKubernetes implements Kubernetes {
     }
   }
 
-  async releasePods(name: string): Promise<number> {
+  async releasePods(name: string, signal?: AbortSignal): Promise<number> {
     return this.#call(() => {
       const pods = this.#podsOf(name);
       for (const pod of pods) this.pods.delete(pod.name);
@@ -185,14 +185,14 @@ export class SimulatedKubernetes implements Kubernetes {
         if (node === name) this.attachments.delete(attachment);
       this.#onAct({ act: 'releasePods', node: name });
       return pods.length;
-    });
+    }, signal);
   }
 
-  async deleteNode(name: string): Promise<void> {
+  async deleteNode(name: string, signal?: AbortSignal): Promise<void> {
     await this.#call(() => {
       this.remove(name);
       this.#onAct({ act: 'deleteNode', node: name });
-    });
+    }, signal);
   }
 
   async event(entry: {

@@ -87,8 +87,8 @@ export const acting: readonly Mutant[] = [
     breaks: 'the tag is not looked at before an instance is worked on',
     edits: [
       {
-        file: 'src/effects/node/instance.ts',
-        old: 'if (instance.tags[cloudTags.cluster] !== world.cluster)',
+        file: 'src/effects/only-ours.ts',
+        old: 'if (instance.tags[cloudTags.cluster] !== cluster)',
         new: 'if (instance.tags[cloudTags.cluster] === undefined)',
       },
       { file: admission, old: "if (facts.tagged === 'no')", new: 'if (facts.poolLimit < 0)' },
@@ -164,7 +164,7 @@ export const acting: readonly Mutant[] = [
     edits: [
       {
         file: 'src/effects/node/replace-instance.ts',
-        old: 'await removeInstance(world, input.instanceId, context);',
+        old: 'await removeInstance(world, input.instanceId, context, input.slot);',
         new: '',
       },
     ],
@@ -176,7 +176,7 @@ export const acting: readonly Mutant[] = [
     edits: [
       {
         file: 'src/effects/node/replace-instance.ts',
-        old: 'await world.kubernetes.deleteNode(input.nodeName);',
+        old: 'await world.kubernetes.deleteNode(input.nodeName, context.signal);',
         new: '',
       },
     ],
