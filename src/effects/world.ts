@@ -11,8 +11,8 @@ import type { EffectContext } from '../runtime/types.ts';
 export interface MasterBodies {
   /** Takes the instance's member out of etcd, and the instance from behind the balancer. Throws `QuorumAtRisk` if the quorum needs it. */
   leave(instanceId: string, context: EffectContext): Promise<void>;
-  /** Waits until the quorum can do without the instance's member for the time of a boot. */
-  untilSpare(instance: Instance, context: EffectContext): Promise<void>;
+  /** Throws `QuorumAtRisk` (retryable) while the quorum can't do without the instance's member for the time of a boot. */
+  assertSpare(instance: Instance, context: EffectContext): Promise<void>;
   /** Lets the member join as a learner, which the quorum's actor promotes, and puts the instance behind the balancer. */
   join(instance: Instance, context: EffectContext): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { LoadBalancers } from '../cloud/load-balancers.ts';
 import { type Cloud, cloudTags, type Instance } from '../cloud/port.ts';
 import { persist } from '../effects/node/instance.ts';
-import { letJoin, takeOut, untilSpare } from '../effects/quorum/membership.ts';
+import { assertSpare, letJoin, takeOut } from '../effects/quorum/membership.ts';
 import type { Master, QuorumWorld } from '../effects/quorum/world.ts';
 import type { MasterBodies } from '../effects/world.ts';
 import type { Etcd } from '../etcd/port.ts';
@@ -48,7 +48,8 @@ export function masterBodies(parts: {
         loadBalancers.removeBackends(loadBalancerId, [instanceId], context),
       );
     },
-    untilSpare: ({ id, privateIp }, context) => untilSpare(world, { instanceId: id, ip: privateIp }, context),
+    assertSpare: ({ id, privateIp }, context) =>
+      assertSpare(world, { instanceId: id, ip: privateIp }, context),
     async join(instance, context) {
       if (instance.privateIp === null)
         throw new Failure({

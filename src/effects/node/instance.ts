@@ -92,6 +92,9 @@ export async function ourInstance(
   return instance;
 }
 
+/** What proves that nothing was done: the cloud's word, or that of a look right before the call. */
+const notMade: readonly string[] = [...codesWithoutEffect, 'QuorumAtRisk'];
+
 /**
  * Makes a call that has no ClientToken, until the cloud has taken it or given no clear answer: then it may have taken effect, and only
  * looking can tell. Asked again only where the answer proves that nothing was done: a cloud that is busy may be so for minutes. Throws
@@ -111,7 +114,7 @@ export function make(
     } catch (caught) {
       signal.throwIfAborted();
       if (!(caught instanceof Failure)) throw caught;
-      if (caught.kind === 'throttled' || codesWithoutEffect.includes(caught.code)) return null;
+      if (caught.kind === 'throttled' || notMade.includes(caught.code)) return null;
       if (caught.kind !== 'retryable') throw caught;
       world.log.warn('the cloud gave no clear answer; looking at what it did', { ...what, error: caught });
       return 'unclear';

@@ -95,10 +95,14 @@ async function wake(world: QuorumWorld, { slot, instance }: Master, context: Eff
     rebootedAt = clock.now();
     await context.checkpoint(rebootedAt);
     await world.announceReboot(slot, because, context);
-    await ourInstance(world, instance.id, context);
-    if (world.wellAt(slot) === null) return;
     await make(world, { call: 'reboot', instance: instance.id }, clock, signal, () =>
-      world.cloud.reboot(instance.id, { force: true, signal }),
+      world.cloud.reboot(instance.id, {
+        force: true,
+        signal,
+        before: async () => {
+          if (world.wellAt(slot) === null) throw itsLadders(slot);
+        },
+      }),
     );
   }
   for (const until = clock.now() + bootMs; clock.now() < until; await sleep(clock, askEveryMs, signal)) {
@@ -106,6 +110,11 @@ async function wake(world: QuorumWorld, { slot, instance }: Master, context: Eff
     const boot = await bootId(world.cloud, instance.id, token, signal);
     if (boot !== null && (world.wellAt(slot) ?? 0) > rebootedAt) return;
   }
+}
+
+function itsLadders(slot: string): Failure {
+  const message = `the node of ${slot} is not well any more: that is its own ladder's`;
+  return new Failure({ kind: 'rejected', code: 'UnderRepair', message });
 }
 
 export function addLearner(world: QuorumWorld): Run<'addLearner'> {

@@ -99,29 +99,37 @@ export function takeOut(
 }
 
 /**
- * Waits until the quorum can do without a member for the time of a boot: admission looked before, and another master may have failed
- * since. One that is lost has nothing more to lose, and of a single voter admission has decided.
+ * Throws `QuorumAtRisk` (retryable: it may pass) unless the quorum can do without a member for the time of a boot: admission looked before,
+ * and another master may have failed since. One that is lost has nothing more to lose, and of a single voter admission has decided.
  */
-export function untilSpare(
+export async function assertSpare(
   world: Parts,
   { instanceId, ip }: { readonly instanceId: string; readonly ip: string | null },
   context: Watched,
 ): Promise<void> {
-  return poll(context.clock, context.signal, async () => {
-    const { look } = await lookNow(world, context);
-    const member = look.members.find(
-      ({ name, hosts }) => name === instanceId || (ip !== null && hosts.includes(ip)),
-    );
-    const members = arithmetic(look);
-    const isOnlyVoter = members.filter(({ voter }) => voter).length === 1;
-    if (!look.held || member === undefined || isOnlyVoter || survivesWithout(members, member.id))
-      return { done: true };
-    throw new Failure({
-      kind: 'retryable',
-      code: 'QuorumAtRisk',
-      message: `the quorum needs the etcd member ${member.id} now: it is waited for another one`,
-    });
-  }).then(() => {});
+  const { look } = await lookBefore(world, context);
+  const member = look.members.find(
+    ({ name, hosts }) => name === instanceId || (ip !== null && hosts.includes(ip)),
+  );
+  const members = arithmetic(look);
+  const isOnlyVoter = members.filter(({ voter }) => voter).length === 1;
+  if (!look.held || member === undefined || isOnlyVoter || survivesWithout(members, member.id)) return;
+  throw atRisk(`the quorum needs the etcd member ${member.id} now: it is waited for another one`);
+}
+
+/** A look that a call waits for: where it can't be made, nothing was done either (`make` asks again). */
+export async function lookBefore(world: Parts, context: Watched): Promise<Looked> {
+  try {
+    return await lookNow(world, context);
+  } catch (caught) {
+    context.signal.throwIfAborted();
+    if (!(caught instanceof Failure)) throw caught;
+    throw atRisk(`the quorum could not be looked at: ${caught.message}`, caught);
+  }
+}
+
+function atRisk(message: string, cause?: Failure): Failure {
+  return new Failure({ kind: 'retryable', code: 'QuorumAtRisk', message }, { cause });
 }
 
 /** Adds the master at this address as a learner, unless it is a member already. Returns the member's id. */

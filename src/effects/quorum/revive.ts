@@ -3,7 +3,7 @@ import { Failure } from '../../failure.ts';
 import { sleep } from '../../runtime/clock.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { assertOurs, bootId, make } from '../node/instance.ts';
-import { lookNow } from './membership.ts';
+import { lookBefore, lookNow } from './membership.ts';
 import type { Master, QuorumWorld } from './world.ts';
 
 /** From one look to the next while members come up, in ms. */
@@ -129,11 +129,20 @@ async function rebooted(
   world.log.warn('rebooting a master to get the quorum back', { slot, because });
   tries.rebooted.add(instance.id);
   await context.checkpoint([...tries.rebooted]);
+  // Right before the call too: whose the instance is was looked at meanwhile, and that may have taken its time.
+  const before = async () => {
+    if (!(await lookBefore(world, context)).look.held) return;
+    throw new Failure({ kind: 'rejected', code: quorumIsBack, message: 'the quorum is back' });
+  };
   await make(world, { call: 'reboot', instance: instance.id }, clock, signal, () =>
-    world.cloud.reboot(instance.id, { force: true, signal }),
-  );
+    world.cloud.reboot(instance.id, { force: true, signal, before }),
+  ).catch((caught: unknown) => {
+    if (!(caught instanceof Failure) || caught.code !== quorumIsBack) throw caught;
+  });
   return true;
 }
+
+const quorumIsBack = 'QuorumHeld';
 
 /** What was tried on each instance. */
 interface Tries {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { onlyOurs } from '../../../src/effects/only-ours.ts';
 import { rebuildMember } from '../../../src/effects/quorum/change-members.ts';
 import type { MasterHost, QuorumWorld } from '../../../src/effects/quorum/world.ts';
 import { Failure } from '../../../src/failure.ts';
@@ -38,7 +39,7 @@ async function rebuild(options: {
     const world = {
       cluster: 'test',
       etcd: stage.etcd,
-      cloud,
+      cloud: onlyOurs(cloud, 'test'),
       host,
       log: silentLog,
       masters: async () => masters,
@@ -100,7 +101,8 @@ describe('a master that is no member of etcd and whose agent takes no command', 
   test('is not rebooted if its own ladder does something about it, from before or since', async () => {
     expect(await rebuild({ well: () => false })).toMatchObject({ failure: 'AgentSilent', done: [] });
     let asked = 0;
-    const { done } = await rebuild({ well: () => ++asked < 2 });
+    const { failure, done } = await rebuild({ well: () => ++asked < 2 });
+    expect(failure).toBe('UnderRepair');
     expect(done).not.toContain('forceReboot i-2');
   });
 
