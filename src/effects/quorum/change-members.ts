@@ -87,13 +87,11 @@ export function rebuildMember(world: QuorumWorld): Run<'rebuildMember'> {
  */
 async function wake(world: QuorumWorld, { slot, instance }: Master, context: EffectContext): Promise<void> {
   const { clock, signal } = context;
-  let rebootedAt = typeof context.progress === 'number' ? context.progress : null;
-  if (rebootedAt === null) {
+  if (context.progress !== 'rebooted') {
     if (world.wellAt(slot) === null) return;
     const because = 'its etcd must be built anew, and its agent does not answer';
     world.log.warn('rebooting a master that is no member of etcd', { slot, because });
-    rebootedAt = clock.now();
-    await context.checkpoint(rebootedAt);
+    await context.checkpoint('rebooted');
     await world.announceReboot(slot, because, context);
     await make(world, { call: 'reboot', instance: instance.id }, clock, signal, () =>
       world.cloud.reboot(instance.id, {
@@ -105,7 +103,9 @@ async function wake(world: QuorumWorld, { slot, instance }: Master, context: Eff
       }),
     );
   }
-  for (const until = clock.now() + bootMs; clock.now() < until; await sleep(clock, askEveryMs, signal)) {
+  // A heartbeat from before is of the time before.
+  const rebootedAt = clock.now();
+  for (const until = rebootedAt + bootMs; clock.now() < until; await sleep(clock, askEveryMs, signal)) {
     const token = `${context.attempt.slice(0, 40)}-awake-${clock.now()}`;
     const boot = await bootId(world.cloud, instance.id, token, signal);
     if (boot !== null && (world.wellAt(slot) ?? 0) > rebootedAt) return;

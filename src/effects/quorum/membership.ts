@@ -7,6 +7,7 @@ import {
 } from '../../../machines/quorum.ts';
 import type { Endpoint } from '../../etcd/port.ts';
 import { Failure } from '../../failure.ts';
+import { sleep } from '../../runtime/clock.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { poll } from '../node/instance.ts';
 import { liftAlarms } from './alarms.ts';
@@ -15,6 +16,10 @@ import { endpointOf, peerUrlOf, type QuorumWorld } from './world.ts';
 
 type Watched = Pick<EffectContext, 'clock' | 'signal'>;
 type Parts = Pick<QuorumWorld, 'etcd' | 'masters' | 'log'>;
+
+/** A quorum is taken for lost, right before a call, when so many looks in a row found none, so far apart, in ms. */
+const looksAtLoss = 4;
+const lookAgainMs = 2_000;
 
 /** A look at etcd now, and whom to ask. */
 export interface Looked {
@@ -107,7 +112,12 @@ export async function assertSpare(
   { instanceId, ip }: { readonly instanceId: string; readonly ip: string | null },
   context: Watched,
 ): Promise<void> {
-  const { look } = await lookBefore(world, context);
+  let { look } = await lookBefore(world, context);
+  // That nobody answers once proves no loss: then every voter counts.
+  for (let looks = 1; !look.held && looks < looksAtLoss; looks += 1) {
+    await sleep(context.clock, lookAgainMs, context.signal);
+    look = (await lookBefore(world, context)).look;
+  }
   const member = look.members.find(
     ({ name, hosts }) => name === instanceId || (ip !== null && hosts.includes(ip)),
   );

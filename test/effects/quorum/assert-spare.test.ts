@@ -61,11 +61,21 @@ describe('safety 39: a master is booted only while the quorum can do without it'
 
   test.each<[string, readonly string[], (name: string) => boolean]>([
     ['it is the one that has failed', ['a', 'b', 'c'], (name) => name !== 'a'],
-    ['the quorum is lost anyway', ['a', 'b', 'c'], (name) => name === 'a'],
     ['it is the only voter, of which admission has decided', ['a'], () => true],
   ])('%s: at once', async (_, names, well) => {
     const { wait, looks } = scene(names, well);
     await wait('a');
     expect(looks()).toBe(1);
+  });
+
+  test('the quorum is lost, which four looks in a row say', async () => {
+    const { wait, looks } = scene(['a', 'b', 'c'], (name) => name === 'a');
+    await wait('a');
+    expect(looks()).toBe(4);
+  });
+
+  test('one look finds no quorum, and the next one that another is missing: not yet', async () => {
+    const { wait } = scene(['a', 'b', 'c'], (name, look) => look > 1 && name !== 'b');
+    await expect(wait('a')).rejects.toMatchObject({ code: 'QuorumAtRisk' });
   });
 });

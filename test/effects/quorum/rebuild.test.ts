@@ -54,7 +54,7 @@ async function rebuild(options: {
       clock: stage.clock,
       signal: new AbortController().signal,
       progress: options.progress,
-      checkpoint: async (progress: unknown) => void done.push(`checkpoint ${typeof progress}`),
+      checkpoint: async (progress: unknown) => void done.push(`checkpoint ${progress}`),
     } as unknown as EffectContext;
     const began = stage.clock.now();
     await rebuildMember(world)({ ...input, failedBefore: options.failedBefore ?? 1 }, context).catch(
@@ -71,7 +71,7 @@ describe('a master that is no member of etcd and whose agent takes no command', 
   test('is rebooted when that has failed before, written down and said first; the attempt fails all the same', async () => {
     expect(await rebuild({})).toMatchObject({
       failure: 'AgentSilent',
-      done: ['checkpoint number', 'announce control-plane-2', 'forceReboot i-2'],
+      done: ['checkpoint rebooted', 'announce control-plane-2', 'forceReboot i-2'],
     });
   });
 
@@ -87,7 +87,7 @@ describe('a master that is no member of etcd and whose agent takes no command', 
   });
 
   test('is not rebooted a second time by an attempt that is asked again after a crash', async () => {
-    expect(await rebuild({ progress: 1 })).toMatchObject({ failure: 'AgentSilent', done: [] });
+    expect(await rebuild({ progress: 'rebooted' })).toMatchObject({ failure: 'AgentSilent', done: [] });
   });
 
   test('is not rebooted for what its agent did answer', async () => {
@@ -113,7 +113,7 @@ describe('a master that is no member of etcd and whose agent takes no command', 
     expect(Math.round(hung.tookMs / 10_000)).toBe(18);
     // A supervisor that was killed in that time waits anew, and reboots nothing.
     let asked = 0;
-    const after = await rebuild({ progress: 1, well: () => ++asked > 4 });
+    const after = await rebuild({ progress: 'rebooted', well: () => ++asked > 4 });
     expect(after).toMatchObject({ done: [] });
     expect(Math.round(after.tookMs / 10_000)).toBe(4);
   });
