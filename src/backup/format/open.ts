@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { decompress } from '@mongodb-js/zstd';
 import { ByteReader } from './chunks.ts';
 import {
   CHUNK_BYTES,
@@ -11,6 +10,7 @@ import {
   TAG_BYTES,
 } from './frame.ts';
 import type { StreamFacts } from './seal.ts';
+import { decompress } from './zstd.ts';
 
 /** Frames that are being decompressed at the same time: it is fast, and what comes out waits in memory for the garbage collector. */
 const PARALLEL_FRAMES = 2;
