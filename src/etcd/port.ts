@@ -92,7 +92,8 @@ export interface SnapshotStream {
   /** The version of etcd that must restore it, such as `3.6.0`. Empty if the server is older than 3.6. */
   readonly version: string;
   /**
-   * The bytes, asked of the server as they are taken. Read once. Ends only if all of them came and their SHA-256 is right; else it throws
+   * The bytes, asked of the server as they are taken. Read once: a piece holds until the next is asked for, whose bytes take its place.
+   * Ends only if all of them came and their SHA-256 is right; else it throws
    * `SnapshotBroken`, `NoAnswer` or `Unreachable`. Leaving the loop early ends the call.
    */
   readonly bytes: AsyncIterable<Uint8Array>;

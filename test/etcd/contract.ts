@@ -596,7 +596,7 @@ export const etcdContract: readonly EtcdCase[] = [
       const { sizeBytes, version, bytes, sha256 } = await etcd.snapshot(endpoint);
       ok(/^3\.\d+/.test(version));
       const pieces: Uint8Array[] = [];
-      for await (const piece of bytes) pieces.push(piece);
+      for await (const piece of bytes) pieces.push(Buffer.from(piece));
       const whole = Buffer.concat(pieces);
       equal(whole.length, sizeBytes);
       const sum = createHash('sha256').update(whole.subarray(0, -32)).digest();
@@ -618,7 +618,7 @@ export const etcdContract: readonly EtcdCase[] = [
       const [endpoint = ''] = cluster.endpoints;
       const last = await write(etcd, [endpoint], [put('k', '1')], [put('k', '2')]);
       const pieces: Uint8Array[] = [];
-      for await (const piece of (await etcd.snapshot(endpoint)).bytes) pieces.push(piece);
+      for await (const piece of (await etcd.snapshot(endpoint)).bytes) pieces.push(Buffer.from(piece));
       const restored = await stage.restore(Buffer.concat(pieces), { bumpRevisions: 1_000_000 });
       const [scratch = ''] = restored.endpoints;
       const { revision } = await etcd.status(scratch);
@@ -640,7 +640,8 @@ export const etcdContract: readonly EtcdCase[] = [
       await write(etcd, cluster.endpoints, [put('k', '1')]);
       await cluster.declareCorrupt('m1');
       const pieces: Uint8Array[] = [];
-      for await (const piece of (await etcd.snapshot(cluster.endpoint('m1'))).bytes) pieces.push(piece);
+      for await (const piece of (await etcd.snapshot(cluster.endpoint('m1'))).bytes)
+        pieces.push(Buffer.from(piece));
       const { endpoints } = await stage.restore(Buffer.concat(pieces), { bumpRevisions: 1_000 });
       const alarm = { memberId, kind: 'corrupt' } as const;
       equal(await etcd.alarms(endpoints), [alarm]);
