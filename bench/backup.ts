@@ -8,7 +8,7 @@ import type { Change } from '../src/etcd/port.ts';
 import { sleep, systemClock } from '../src/runtime/clock.ts';
 import { type Random, seededRandom } from '../src/runtime/random.ts';
 import { preparePrograms } from '../src/sandbox/host/programs.ts';
-import { firstLine, startScript, stop, timed } from './backup/process.ts';
+import { bundle, firstLine, startBundle, startScript, stop, timed } from './backup/process.ts';
 import type { Benchmark, Figure } from './figures.ts';
 
 /** Of etcd's database. */
@@ -44,8 +44,9 @@ export const backup: Benchmark = async (say) => {
     const { ossEndpoints, ...credentials } = JSON.parse(await firstLine(objects));
     const endpoint = await startEtcd(programs.etcd, folder, children, etcd);
     const settings = { endpoint, endpoints: ossEndpoints, credentials, folder, programs };
+    const program = await bundle('work-process.ts');
     const work = async (what: string) => {
-      const child = startScript('work-process.ts', [what, JSON.stringify(settings)]);
+      const child = startBundle(program, [what, JSON.stringify(settings)]);
       children.push(child);
       return child;
     };
@@ -154,7 +155,7 @@ function most(turns: readonly Turn[]): number {
   return Math.max(...turns.map(({ mostRss }) => mostRss)) / 2 ** 20;
 }
 
-/** The rest was there before: Node, the loader of TypeScript, the SDKs. */
+/** The rest was there before: Node, the SDKs. */
 function added(turns: readonly Turn[]): number {
   return Math.max(...turns.map(({ mostRss, idleRss }) => mostRss - idleRss)) / 2 ** 20;
 }
