@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { ByteReader } from './chunks.ts';
 import {
-  CHUNK_BYTES,
   damaged,
   LENGTH_BYTES,
+  MAX_CHUNK_BYTES,
   MAX_FRAME_BYTES,
   openFrame,
   type StreamKey,
@@ -85,6 +85,6 @@ async function decompressFrame(content: Buffer, stream: StreamKey): Promise<Buff
   const chunk = await decompress(content).catch((cause: unknown) => {
     throw damaged(stream.name, 'a part of it can’t be decompressed', cause);
   });
-  if (chunk.length > CHUNK_BYTES) throw damaged(stream.name, 'a part of it is longer than any is');
+  if (chunk.length > MAX_CHUNK_BYTES) throw damaged(stream.name, 'a part of it is longer than any is');
   return chunk;
 }

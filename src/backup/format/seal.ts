@@ -25,7 +25,7 @@ export interface Sealing {
 }
 
 /**
- * Compresses and encrypts a stream, frame by frame, hashing it before and after: at most some ten MiB of it are in memory. Each frame
+ * Compresses and encrypts a stream, frame by frame, hashing it before and after: some two MiB of it are in memory. Each frame
  * is compressed by itself: several are at the same time, one that is damaged says which, and the whole, decrypted, is what `zstd -d` reads.
  * `known`: the source's SHA-256, in hex, once it has been read, if whoever gives it has made it. Asked at the end. That the stream holds
  * what it is of is seen when it is read back.
