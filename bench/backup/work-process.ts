@@ -43,6 +43,8 @@ async function take() {
     key,
     mind: exampleMind,
     versions: { wdrip: '0', kubernetes: 'v1.36.3' },
+    // As where the programs are there: "rehearsal" measures that part.
+    rehearsed: true,
     clock,
     random,
   });
