@@ -60,6 +60,7 @@ async function restore() {
   await restoreDataDirectory({
     programs: localPrograms(programs, clock),
     snapshot: file,
+    justFetched: true,
     dataDir: `${folder}/restored`,
     name: 'm0',
     peerUrl: 'http://127.0.0.1:1',

@@ -13,7 +13,7 @@ import type { StreamFacts } from './seal.ts';
 import { decompress } from './zstd.ts';
 
 /** Frames that are being decompressed at the same time: it is fast, and what comes out waits in memory for the garbage collector. */
-const PARALLEL_FRAMES = 2;
+const PARALLEL_FRAMES = 4;
 
 /**
  * Decrypts and decompresses a stream that `seal` made. Every byte that comes out was authenticated; **that it is all of them counts only
