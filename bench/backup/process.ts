@@ -15,9 +15,11 @@ export function startScript(name: string, parameters: readonly string[]): ChildP
   });
 }
 
-/** The same of one that was bundled before. */
+/** The same of one that was bundled before, with the young generation of V8 that docs/backup.md speaks of. */
 export function startBundle(path: string, parameters: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [...nodeFlags, path, ...parameters], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return spawn(process.execPath, ['--max-semi-space-size=1', ...nodeFlags, path, ...parameters], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
 }
 
 /**
