@@ -41,7 +41,7 @@ export async function* watchAll(
 
 /**
  * Watches for as long as there is something to catch up with, and rests in between: to one who is behind etcd sends a thousand revisions in
- * a message, and to one who listens all the time each write by itself, which costs both sides a tenth of a busy etcd's processor.
+ * a message, and to one who listens all the time each write by itself (docs/decisions/backup.md).
  */
 async function* gathered(
   parts: WatchParts,
