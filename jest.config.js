@@ -3,8 +3,6 @@ const shared = {
   testEnvironment: 'node',
   // The development build of xstate throws where the production build quietly does the wrong thing.
   testEnvironmentOptions: { customExportConditions: ['node', 'development', 'require'] },
-  // A machine that is busy with something else is slow, not broken. In ms.
-  testTimeout: 30_000,
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
@@ -17,6 +15,8 @@ const shared = {
 export default {
   // By default jest leaves a core free, which on two cores means one file after the other in one process.
   maxWorkers: 2,
+  // A machine that is busy with something else is slow, not broken. In ms; jest does not heed it in a project's own settings.
+  testTimeout: 30_000,
   projects: [
     {
       ...shared,

@@ -131,8 +131,15 @@ export interface QuorumEffects {
   readonly restartMember: { readonly input: MemberInput; readonly output: Ended };
   /** Takes the member out of the membership, its leadership handed over before. Gone already is no error. */
   readonly removeMember: { readonly input: MemberInput; readonly output: Ended };
-  /** Empties the instance's data directory and sets it up to join the present members. Its old data is kept aside. */
-  readonly rebuildMember: { readonly input: MemberInput; readonly output: Ended };
+  /**
+   * Empties the instance's data directory and sets it up to join the present members. Its old data is kept aside. Where its agent took no
+   * command the last time either, the instance is rebooted, and this fails: the next attempt finds an agent.
+   */
+  readonly rebuildMember: {
+    /** `failedBefore`: repairs of the membership that failed since it was whole. */
+    readonly input: MemberInput & { readonly failedBefore: number };
+    readonly output: Ended;
+  };
   /** Adds the master to the membership as a learner, and waits until it is heard of. */
   readonly addLearner: {
     readonly input: MemberInput;

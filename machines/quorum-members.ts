@@ -51,7 +51,7 @@ export const replacingMember = keeper.createStateConfig({
       invoke: {
         id: 'rebuildMember',
         src: 'rebuildMember',
-        input: ({ context }) => targetInput(context),
+        input: ({ context }) => ({ ...targetInput(context), failedBefore: context.failedRepairs }),
         onDone: { target: 'addingLearner' },
         onError: failed,
       },

@@ -2,35 +2,19 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { root } from '../../src/root.ts';
 
-/** For experiments: `WDRIP_BENCH_NODE='--cpu-prof'`. */
-const nodeFlags = (process.env.WDRIP_BENCH_NODE ?? '').split(' ').filter((flag) => flag !== '');
+const starter = fileURLToPath(new URL('bench/start.js', root));
 
-const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-
-/** A script of this folder in a process of its own, so that its memory is its own. */
-export function startScript(name: string, parameters: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', here(name), ...parameters], {
+/** A script of this folder in a process of its own, so that its memory is its own. `flags`: Node's. */
+export function startScript(
+  name: string,
+  parameters: readonly string[],
+  flags: readonly string[] = [],
+): ChildProcess {
+  return spawn(process.execPath, [...flags, starter, `backup/${name}`, ...parameters], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-}
-
-/** The same of one that was bundled before, with the young generation of V8 that docs/backup.md speaks of. */
-export function startBundle(path: string, parameters: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ['--max-semi-space-size=1', ...nodeFlags, path, ...parameters], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-}
-
-/**
- * Bundles a script of this folder into one file, as the product is run: the loader of TypeScript takes 33 MiB and some time of each
- * process. Gives its path, below `node_modules`, where it finds the packages.
- */
-export async function bundle(name: string): Promise<string> {
-  const path = here(`../../node_modules/.cache/wdrip-bench/${name}.mjs`);
-  const how = ['--bundle', '--platform=node', '--format=esm', '--packages=external', '--target=node20'];
-  await timed('npx', ['esbuild', here(name), ...how, `--outfile=${path}`, '--log-level=error']);
-  return path;
 }
 
 /** The first line that it says. */

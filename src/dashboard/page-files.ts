@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { gzip } from 'node:zlib';
+import { root } from '../root.ts';
 
 /** A file of the page, as it is sent. */
 export interface PageFile {
@@ -15,7 +16,7 @@ const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
 };
 
-const folder = new URL('./page/', import.meta.url);
+const folder = new URL('src/dashboard/page/', root);
 
 /** All files of the page by the path that they are asked for. They hold no secret, so they need no token. */
 export async function loadPage(): Promise<ReadonlyMap<string, PageFile>> {

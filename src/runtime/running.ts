@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Failure, toFailure } from '../failure.ts';
 import type { Actor, Mail, RunningEffect } from './actor.ts';
 import type { Clock } from './clock.ts';
@@ -87,7 +88,11 @@ export function createRunningEffects({ effects, clock, post, isOpen }: RunningOp
 
 /** Made when it is first asked for: many effects never do, and it is dear. */
 function signalOf(running: RunningEffect): AbortSignal {
-  running.controller ??= new AbortController();
+  if (running.controller === null) {
+    running.controller = new AbortController();
+    // An effect may ask many at once, and each of its calls listens.
+    setMaxListeners(0, running.controller.signal);
+  }
   if (running.over && !running.controller.signal.aborted) running.controller.abort(running.over());
   return running.controller.signal;
 }

@@ -3,6 +3,7 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
+import { root } from '../root.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { SandboxPaths } from './dir.ts';
 
@@ -17,7 +18,7 @@ const MARK_LIMIT_MS = 10_000;
 /** How much of the daemon's log goes into an error. */
 const LOG_TAIL = 2_000;
 /** The program that this source is a part of. */
-const PROGRAM = fileURLToPath(new URL('../../bin/wdrip.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('bin/wdrip.js', root));
 
 /** A daemon that this process has started. Until `release`, its life hangs on ours: it ends when this process does. */
 export interface StartedDaemon {

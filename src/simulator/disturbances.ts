@@ -13,7 +13,33 @@ const shareLacking = 0.2;
 /** A late telling is at most this late, in ms: less than the watch may be silent. */
 const latestMs = 8_000;
 
-/** What lies on every request to the cloud, or every telling of the watch, for a while. */
+/** What can lie on the requests to one of those that are asked. */
+interface CallKinds {
+  readonly throttles: FaultKind | null;
+  readonly losesAnswers: FaultKind;
+  readonly fails: FaultKind;
+  readonly slow: FaultKind;
+}
+const cloudKinds: CallKinds = {
+  throttles: 'cloudThrottles',
+  losesAnswers: 'cloudLosesAnswers',
+  fails: 'cloudFails',
+  slow: 'cloudSlow',
+};
+const apiKinds: CallKinds = {
+  throttles: 'apiThrottles',
+  losesAnswers: 'apiLosesAnswers',
+  fails: 'apiFails',
+  slow: 'apiSlow',
+};
+const etcdKinds: CallKinds = {
+  throttles: null,
+  losesAnswers: 'etcdLosesAnswers',
+  fails: 'etcdFails',
+  slow: 'etcdSlow',
+};
+
+/** What lies on every request to the cloud, to an API or to etcd, or every telling of the watch, for a while. */
 export class Disturbances {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -34,21 +60,25 @@ export class Disturbances {
 
   /** The fate of one request to the cloud. */
   misfortune(): Misfortune | null {
-    if (this.#strikes('cloudThrottles')) return { how: 'throttled', afterEffect: false };
-    if (this.#strikes('cloudLosesAnswers')) return { how: 'lost', afterEffect: true };
-    if (this.#strikes('cloudFails'))
-      return { how: this.#random.next() < 0.5 ? 'error' : 'lost', afterEffect: this.#random.next() < 0.3 };
-    if (this.#strikes('cloudSlow')) return { how: 'slow', afterEffect: false };
-    return null;
+    return this.#fate(cloudKinds);
   }
 
   /** The fate of one request to the Kubernetes API. */
   apiMisfortune(): Misfortune | null {
-    if (this.#strikes('apiThrottles')) return { how: 'throttled', afterEffect: false };
-    if (this.#strikes('apiLosesAnswers')) return { how: 'lost', afterEffect: true };
-    if (this.#strikes('apiFails'))
+    return this.#fate(apiKinds);
+  }
+
+  /** The fate of one request to a member of etcd. */
+  etcdMisfortune(): Misfortune | null {
+    return this.#fate(etcdKinds);
+  }
+
+  #fate({ throttles, losesAnswers, fails, slow }: CallKinds): Misfortune | null {
+    if (throttles !== null && this.#strikes(throttles)) return { how: 'throttled', afterEffect: false };
+    if (this.#strikes(losesAnswers)) return { how: 'lost', afterEffect: true };
+    if (this.#strikes(fails))
       return { how: this.#random.next() < 0.5 ? 'error' : 'lost', afterEffect: this.#random.next() < 0.3 };
-    if (this.#strikes('apiSlow')) return { how: 'slow', afterEffect: false };
+    if (this.#strikes(slow)) return { how: 'slow', afterEffect: false };
     return null;
   }
 

@@ -63,7 +63,9 @@ export const quorumFaults = [
   'backupDamaged',
 ] as const;
 export type QuorumFault = (typeof quorumFaults)[number];
-export const faultKinds = [...instanceFaults, ...faultsAround, ...quorumFaults] as const;
+/** What lies on every request to etcd for a while. */
+const etcdCallFaults = ['etcdSlow', 'etcdFails', 'etcdLosesAnswers'] as const;
+export const faultKinds = [...instanceFaults, ...faultsAround, ...quorumFaults, ...etcdCallFaults] as const;
 export type FaultKind = (typeof faultKinds)[number];
 export type InstanceFault = (typeof instanceFaults)[number];
 

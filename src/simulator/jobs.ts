@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
+import { root } from '../root.ts';
 import { faultKinds } from './faults.ts';
 import type { SimulationResult } from './outcome.ts';
 import { replayCommand } from './replay.ts';
@@ -18,7 +19,7 @@ export interface Jobs {
 }
 
 /** The program that this source is a part of. */
-const program = fileURLToPath(new URL('../../bin/wdrip.js', import.meta.url));
+const program = fileURLToPath(new URL('bin/wdrip.js', root));
 
 /** What a worker answers. It is this same program, so of its result only the kind is looked at. */
 const answerSchema = z.union([

@@ -103,7 +103,8 @@ export class Totals {
     this.#seeds += 1;
     this.#digest.update(`${seed} ${result.digest}\n`);
     this.#simulatedMs += result.simulatedMs;
-    this.#nodeHours += (result.simulatedMs / 3_600_000) * result.options.nodes;
+    const { nodes, masters = 0 } = result.options;
+    this.#nodeHours += (result.simulatedMs / 3_600_000) * (nodes + masters);
     this.#upMs += result.upMs;
     this.#nodesMs += result.nodesMs;
     this.#crashes += result.crashes;

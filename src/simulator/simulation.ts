@@ -169,7 +169,7 @@ class Simulation {
     this.#swarm = swarmOf(options, this.#random.faults);
     this.#disturbances = new Disturbances(this.#clock, this.#random.requests);
     this.#outcome = new Outcome({
-      nodes: options.nodes,
+      nodes: options.nodes + (options.masters ?? 0),
       calmUntil: startMs + calmMs,
       budget: budgetOf(this.#config),
     });
@@ -188,6 +188,7 @@ class Simulation {
       onData: (deed) => this.#controlPlane?.data(deed),
       misfortune: () => this.#disturbances.misfortune(),
       apiMisfortune: () => this.#disturbances.apiMisfortune(),
+      etcdMisfortune: () => this.#disturbances.etcdMisfortune(),
       listLagMs: () => this.#disturbances.listLagMs(),
       lacks: () => this.#disturbances.lacks(),
       telling: () => this.#disturbances.telling(),

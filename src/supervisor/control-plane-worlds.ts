@@ -9,7 +9,7 @@ import type { RecoveryWorld } from '../effects/recovery/world.ts';
 import type { MasterBodies, World } from '../effects/world.ts';
 import type { Etcd } from '../etcd/port.ts';
 import { Failure } from '../failure.ts';
-import type { Kubernetes } from '../kubernetes/port.ts';
+import { type Kubernetes, kubernetesNames } from '../kubernetes/port.ts';
 import type { Log } from '../log.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { EffectContext, Runtime } from '../runtime/types.ts';
@@ -81,6 +81,19 @@ export function controlPlaneWorlds(parts: ControlPlaneWorldsParts): ControlPlane
     recover: (id, source, context) => recover(parts.runtime(), id, { cluster, source }, context),
     verify: (signal) => differences(quorum, signal, clock),
     workedOn: () => parts.supervisor().mastersWorkedOn(),
+    async announceReboot(slot, because, { attempt, signal }) {
+      const node = parts.supervisor().fleet.get(slot)?.context.nodeName ?? null;
+      if (node === null) return;
+      const message = `wdrip reboots the instance: ${because}`;
+      await kubernetes.annotate(node, { [kubernetesNames.repair]: 'rebooting' }, signal);
+      await kubernetes.event({
+        node,
+        type: 'Warning',
+        reason: 'RebootingInstance',
+        message,
+        key: `${attempt}/reboot`,
+      });
+    },
     async tell(trouble, because) {
       log.error(troubles[trouble] ?? trouble, { because });
     },

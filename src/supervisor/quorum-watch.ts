@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { MemberFacts } from '../../machines/members.ts';
 import { type ClusterLook, lookAtCluster } from '../effects/quorum/look.ts';
 import type { Endpoint, Etcd } from '../etcd/port.ts';
@@ -36,6 +37,8 @@ export function watchQuorum(options: {
 }): QuorumWatch {
   const { etcd, clock, log } = options;
   const stopping = new AbortController();
+  // Each member is asked several things at once.
+  setMaxListeners(0, stopping.signal);
   let view: QuorumView | null = null;
   let known = options.before;
 

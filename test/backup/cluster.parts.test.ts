@@ -16,7 +16,7 @@ import { REVISION_BUMP, restoreDataDirectory, snapshotStatus } from '../../src/b
 import { replayChangeLog } from '../../src/backup/restore/replay.ts';
 import { takeBackup } from '../../src/backup/take.ts';
 import { createEtcd, type EtcdClient } from '../../src/etcd/adapter.ts';
-import type { RevisionChanges } from '../../src/etcd/port.ts';
+import type { Etcd, RevisionChanges } from '../../src/etcd/port.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { seededRandom, systemRandom } from '../../src/runtime/random.ts';
 import { preparePrograms } from '../../src/sandbox/host/programs.ts';
@@ -53,7 +53,7 @@ afterAll(async () => {
 
 const answer = z.object({ kvs: z.array(z.object({ key: z.string(), value: z.string().default('') })) });
 
-const put = (name: string, value: string): RevisionChanges => ({
+const put = (name: string, value: string, lease: string | null = null): RevisionChanges => ({
   revision: 0,
   changes: [
     {
@@ -63,7 +63,7 @@ const put = (name: string, value: string): RevisionChanges => ({
       version: 0,
       createRevision: 0,
       modRevision: 0,
-      lease: null,
+      lease,
     },
   ],
 });
@@ -240,3 +240,47 @@ async function keysNow(endpoint: string): Promise<Map<string, string>> {
   const text = (base64: string) => Buffer.from(base64, 'base64').toString();
   return new Map(kvs.map((each) => [text(each.key), text(each.value)]));
 }
+
+test('safety 53: a lease that ends within a rehearsal takes its key, and not the backup', async () => {
+  const { endpoints } = await stage.cluster(1);
+  const stores = [memoryStore('cn-a', clock)];
+  await stage.etcd.apply(
+    endpoints,
+    [put('/registry/leases/one', 'held', '7b'), put('/registry/pods/p', 'x')],
+    {
+      leaseSeconds: 2,
+    },
+  );
+  const options = { cluster: 'leases', stores, key, clock };
+  const taken = await takeBackup({
+    ...options,
+    etcd: stage.etcd,
+    endpoints,
+    mind: exampleMind,
+    versions: { wdrip: '1', kubernetes: 'v1.36.3' },
+    random: systemRandom,
+  });
+  const [backup] = (await readCatalog(options)).backups;
+  if (!backup) throw new Error('the backup is in the catalogue');
+  // The scratch etcd is asked for its hash only when the lease has ended in it, and its revision has moved on.
+  let movedTo = 0;
+  const scratch: Etcd = {
+    ...plain,
+    async hash(endpoint, revision, asking) {
+      movedTo = await stage.until('the lease ends', async () => {
+        const status = await plain.status(endpoint);
+        return status.revision > taken.manifest.etcd.revision ? status.revision : null;
+      });
+      return plain.hash(endpoint, revision, asking);
+    },
+  };
+  const { verification } = await rehearse({
+    ...options,
+    backup,
+    programs,
+    etcd: scratch,
+    folder: join(folder, 'leases'),
+  });
+  expect(movedTo).toBe(taken.manifest.etcd.revision + 1);
+  expect(verification).toMatchObject({ failed: null, restored: { revision: taken.manifest.etcd.revision } });
+});

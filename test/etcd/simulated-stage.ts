@@ -1,6 +1,7 @@
 import { type Clock, microtasksDone, sleep } from '../../src/runtime/clock.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 import { createVirtualClock } from '../../src/runtime/virtual-clock.ts';
+import type { Misfortune } from '../../src/simulator/world/calls.ts';
 import type { EtcdProcess } from '../../src/simulator/world/etcd/process.ts';
 import { SimulatedEtcd } from '../../src/simulator/world/etcd.ts';
 import type { EtcdStage, StagedCluster } from './stage.ts';
@@ -12,6 +13,8 @@ const lookMs = 50;
 export interface SimulatedStage extends EtcdStage {
   readonly etcd: SimulatedEtcd;
   readonly clock: Clock;
+  /** What becomes of the next requests, one each; all others are answered. */
+  readonly fates: Misfortune[];
   /** Runs it while time passes, as fast as it can. */
   play(run: () => Promise<void>): Promise<void>;
 }
@@ -19,7 +22,12 @@ export interface SimulatedStage extends EtcdStage {
 /** Clusters in memory, in virtual time. */
 export function simulatedStage(seed: number): SimulatedStage {
   const clock = createVirtualClock(1_000_000);
-  const etcd = new SimulatedEtcd({ clock, random: seededRandom(seed) });
+  const fates: Misfortune[] = [];
+  const etcd = new SimulatedEtcd({
+    clock,
+    random: seededRandom(seed),
+    misfortune: () => fates.shift() ?? null,
+  });
   let places = 0;
 
   const until: EtcdStage['until'] = async (what, look) => {
@@ -73,6 +81,7 @@ export function simulatedStage(seed: number): SimulatedStage {
   return {
     etcd,
     clock,
+    fates,
     until,
     nobody: async () => 'https://10.9.9.9:2379',
     async cluster(size, options = {}) {

@@ -12,6 +12,8 @@ const source = all.filter(({ path }) => /^(src|machines)\/.*\.ts$/.test(path));
 /** Where the product is entered from; whatever else is in `src/` or `machines/` must be reached from here. */
 const entries: Readonly<Record<string, string>> = {
   'bin/wdrip.js': 'the command',
+  'bin/prepare.js': 'what `npm install` runs',
+  'src/cli/main.ts': 'what the command bundles and runs',
   'src/dashboard/page/main.js': 'the page, which a browser enters',
   'src/runtime/virtual-clock.ts': 'the clock of tests, and of the simulator',
   'src/simulator/world/object-store.ts': 'the object storage of tests: the same contract as the real one',

@@ -1,10 +1,13 @@
 import type { QuorumEffects } from '../../../machines/etcd-quorum.ts';
 import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
-import { ourInstance } from '../node/instance.ts';
+import { make, ourInstance } from '../node/instance.ts';
 import { liftAlarms, makeRoom } from './alarms.ts';
 import { letJoin, lookNow, promote, takeOut } from './membership.ts';
-import type { QuorumWorld } from './world.ts';
+import type { Master, QuorumWorld } from './world.ts';
+
+/** A master whose agent is silent is rebooted at the second failed repair in a row, and again after so many more: about once an hour. */
+const repairsPerReboot = 10;
 
 type Run<K extends keyof QuorumEffects> = (
   input: QuorumEffects[K]['input'],
@@ -64,9 +67,29 @@ export function rebuildMember(world: QuorumWorld): Run<'rebuildMember'> {
         message: `the data of ${master.slot} is not emptied: ${look.held ? 'it is still a member of etcd' : 'etcd has no quorum'}`,
       });
     const seeds = look.members.filter(({ healthy }) => healthy).flatMap(({ hosts }) => hosts);
-    await world.host.joinExisting(master.instance.id, seeds, context);
+    await world.host.joinExisting(master.instance.id, seeds, context).catch(async (caught: unknown) => {
+      const isSilent = caught instanceof Failure && caught.code === 'AgentSilent';
+      if (isSilent && input.failedBefore % repairsPerReboot === 1) await wake(world, master, context);
+      throw caught;
+    });
     return { at: context.clock.now() };
   };
+}
+
+/**
+ * Reboots a master that can be given no command, once an attempt. Its Node may be Ready; but it is no member of etcd, so the quorum loses
+ * nothing, and of a control-plane node without its etcd there is little that a reboot would disturb.
+ */
+async function wake(world: QuorumWorld, { slot, instance }: Master, context: EffectContext): Promise<void> {
+  if (context.progress === 'rebooted') return;
+  const because = 'its etcd must be built anew, and its agent does not answer';
+  world.log.warn('rebooting a master that is no member of etcd', { slot, because });
+  await context.checkpoint('rebooted');
+  await world.announceReboot(slot, because, context);
+  await ourInstance(world, instance.id, context);
+  await make(world, { call: 'reboot', instance: instance.id }, context.clock, context.signal, () =>
+    world.cloud.reboot(instance.id, { force: true, signal: context.signal }),
+  );
 }
 
 export function addLearner(world: QuorumWorld): Run<'addLearner'> {

@@ -98,6 +98,8 @@ export interface QuorumWorld {
   verify(signal: AbortSignal): Promise<string | null>;
   /** Masters on whose instance a rung of their own ladder is at work now. */
   workedOn(): readonly string[];
+  /** Says on the Node of a master that it is being rebooted, where people and other repair systems see it (safety 34). */
+  announceReboot(slot: string, because: string, context: EffectContext): Promise<void>;
   /** Says it in an Event on the cluster, and in the log. */
   tell(trouble: string, because: string): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../../failure.ts';
+import { root } from '../../root.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { isSandboxLocked, lockSandbox } from '../lock.ts';
 import { buildProgram, goCommand } from './go-build.ts';
@@ -16,7 +17,7 @@ import {
 } from './programs-dir.ts';
 
 /** The Go module that pins etcd and Kubernetes, and holds our own small programs. */
-const moduleDir = fileURLToPath(new URL('../programs', import.meta.url));
+const moduleDir = fileURLToPath(new URL('src/sandbox/programs', root));
 
 /** Where each program's source is, as `go build` names it. */
 const packages: Readonly<Record<ProgramName, string>> = {

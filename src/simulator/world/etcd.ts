@@ -20,12 +20,15 @@ import {
 import { Failure } from '../../failure.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { Misfortune } from './calls.ts';
 import { Group } from './etcd/group.ts';
 import { Log } from './etcd/log.ts';
 import { type EtcdDisk, EtcdProcess } from './etcd/process.ts';
 
 /** A question and its answer on the way, and a write to the quorum's disks, in ms. */
 const askMs = 5;
+/** The way of a request that is slow. */
+const slowMs = 3_000;
 const writeMs = 10;
 /** How often what a call waits for is looked at, in ms. */
 const lookMs = 100;
@@ -72,6 +75,7 @@ export class SimulatedEtcd implements Etcd {
   readonly #onChange: () => void;
   readonly #onAcknowledged: (acknowledged: Acknowledged) => void;
   readonly #onMembership: (change: MembershipChange) => void;
+  readonly #misfortune: () => Misfortune | null;
   readonly #listeners = new Set<() => void>();
   #ids = 0;
 
@@ -82,7 +86,10 @@ export class SimulatedEtcd implements Etcd {
     readonly onChange?: () => void;
     readonly onAcknowledged?: (acknowledged: Acknowledged) => void;
     readonly onMembership?: (change: MembershipChange) => void;
+    /** Draws the fate of one request to a member. Default: all are answered. */
+    readonly misfortune?: () => Misfortune | null;
   }) {
+    this.#misfortune = options.misfortune ?? (() => null);
     this.#clock = options.clock;
     this.#random = options.random;
     this.#onChange = options.onChange ?? (() => {});
@@ -325,12 +332,13 @@ export class SimulatedEtcd implements Etcd {
   }
 
   async moveLeader(leader: Endpoint, toId: string, asking?: Asking): Promise<void> {
-    const { process, group } = await this.#through(leader, asking, changeMs);
+    const { process, group, answered } = await this.#through(leader, asking, changeMs, true);
     if (group.leader !== process) throw rejected('NotLeader', `${leader} is not leader`);
     const to = group.activeVoters.find(({ data, synced }) => synced && data?.memberId === toId);
     if (to === undefined) throw rejected('BadTransferee', `bad leader transferee ${toId}`);
     await sleep(this.#clock, writeMs);
     group.lead(to);
+    await answered();
   }
 
   async hash(endpoint: Endpoint, revision: number | null, asking?: Asking): Promise<KeysHash> {
@@ -356,10 +364,11 @@ export class SimulatedEtcd implements Etcd {
   }
 
   async defragment(endpoint: Endpoint, asking?: Asking): Promise<void> {
-    const { data } = await this.#at(endpoint, asking, changeMs);
+    const { data, answered } = await this.#at(endpoint, asking, changeMs, true);
     const { log } = data.group;
     await sleep(this.#clock, writeMs);
     data.freedBytes = log.writtenBytes - log.usedBytes;
+    await answered();
   }
 
   async compact(endpoints: readonly Endpoint[], revision: number, asking?: Asking): Promise<void> {
@@ -501,23 +510,38 @@ export class SimulatedEtcd implements Etcd {
     this.#changed();
   }
 
-  /** The process at this endpoint, as soon as it answers. */
-  async #at(endpoint: Endpoint, asking: Asking | undefined, defaultMs: number) {
+  /** The process at this endpoint, as soon as it answers; `acts`: what is asked changes something, and its answer may be lost after that. */
+  async #at(endpoint: Endpoint, asking: Asking | undefined, defaultMs: number, acts = false) {
     const { signal } = asking ?? {};
     signal?.throwIfAborted();
     const until = this.#clock.now() + (asking?.timeoutMs ?? defaultMs);
-    await sleep(this.#clock, askMs, signal);
+    const fate = this.#misfortune();
+    const lost = fate?.how === 'slow' ? null : fate;
+    await sleep(this.#clock, fate?.how === 'slow' ? slowMs : askMs, signal);
+    if (lost !== null && !(acts && lost.afterEffect)) await this.#noAnswer(endpoint, lost, until, signal);
     const process = this.processes.get(endpoint);
     if (process === undefined || !process.isServing || process.data === null)
       throw retryable('Unreachable', `nobody listens at ${endpoint}`);
     const { starts, data } = process;
     while (process.isFrozen) await this.#wait(endpoint, until, signal, process, starts);
-    return { process, data, until, starts };
+    /** Of what has been done: its answer arrives, or does not. */
+    const answered = () => (lost === null ? undefined : this.#noAnswer(endpoint, lost, until, signal));
+    return { process, data, until, starts, answered };
+  }
+
+  async #noAnswer(
+    endpoint: Endpoint,
+    { how }: Misfortune,
+    until: number,
+    signal: AbortSignal | undefined,
+  ): Promise<never> {
+    if (how === 'lost') await sleep(this.#clock, Math.max(0, until - this.#clock.now()), signal);
+    throw retryable('NoAnswer', `${endpoint} did not answer`);
   }
 
   /** The same, as soon as a quorum answers through it. */
-  async #through(endpoint: Endpoint, asking: Asking | undefined, defaultMs: number) {
-    const at = await this.#at(endpoint, asking, defaultMs);
+  async #through(endpoint: Endpoint, asking: Asking | undefined, defaultMs: number, acts = false) {
+    const at = await this.#at(endpoint, asking, defaultMs, acts);
     const { process, data, until, starts } = at;
     const { group } = data;
     if (group.memberOf(process)?.learner) throw rejected('NotForLearner', 'rpc not supported for learner');
@@ -544,9 +568,10 @@ export class SimulatedEtcd implements Etcd {
     act: (at: { readonly group: Group; readonly process: EtcdProcess }) => T,
   ): Promise<T> {
     return this.#oneOf(endpoints, false, async (endpoint) => {
-      const at = await this.#through(endpoint, asking, changeMs);
+      const at = await this.#through(endpoint, asking, changeMs, true);
       const done = act(at);
       await sleep(this.#clock, writeMs);
+      await at.answered();
       return done;
     });
   }

@@ -1,6 +1,7 @@
 import { cloudTags, type InstanceSpec } from '../../cloud/port.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { Misfortune } from './calls.ts';
 import type { SimulatedCloud } from './cloud.ts';
 import type { Group } from './etcd/group.ts';
 import type { EtcdData, EtcdDisk, EtcdProcess } from './etcd/process.ts';
@@ -92,6 +93,8 @@ export class Masters {
     /** An object that masters may read. Default: there is none. */
     readonly fetch?: (key: string) => Uint8Array | undefined;
     readonly onData?: (deed: DataDeed) => void;
+    /** The fate of one request to a member of etcd. Default: all are answered. */
+    readonly misfortune?: () => Misfortune | null;
   }) {
     const { clock, random } = options;
     this.#cloud = options.cloud;
@@ -108,6 +111,7 @@ export class Masters {
       onChange: () => this.#changed(),
       onAcknowledged: options.onAcknowledged,
       ...(options.onMembership === undefined ? {} : { onMembership: options.onMembership }),
+      ...(options.misfortune === undefined ? {} : { misfortune: options.misfortune }),
     });
   }
 

@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly misfortune: () => Misfortune | null;
   /** The same of one request to the Kubernetes API. Default: all are served. */
   readonly apiMisfortune?: () => Misfortune | null;
+  /** The same of one request to a member of etcd. Default: all are answered. */
+  readonly etcdMisfortune?: () => Misfortune | null;
   /** How old the state is that a list of the cloud shows, in ms. Default: it is of now. */
   readonly listLagMs?: () => number;
   /** Whether a list of the cloud lacks an instance that exists. Default: it doesn't. */
@@ -122,6 +124,7 @@ export class World {
             onMembership: options.onMembership ?? (() => {}),
             onData: options.onData ?? (() => {}),
             fetch: (key) => this.shared.get(key),
+            ...(options.etcdMisfortune === undefined ? {} : { misfortune: options.etcdMisfortune }),
           });
   }
 

@@ -5,7 +5,7 @@ import { expect, jest, test } from '@jest/globals';
 import { goCommand } from '../../../src/sandbox/host/go-build.ts';
 
 // Compiling the tests takes seconds where nothing is cached.
-jest.setTimeout(300_000);
+jest.setTimeout(900_000);
 
 const cwd = fileURLToPath(new URL('../../../src/sandbox/programs', import.meta.url));
 
