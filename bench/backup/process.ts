@@ -6,9 +6,13 @@ import { root } from '../../src/root.ts';
 
 const starter = fileURLToPath(new URL('bench/start.js', root));
 
-/** A script of this folder in a process of its own, so that its memory is its own. */
-export function startScript(name: string, parameters: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [starter, `backup/${name}`, ...parameters], {
+/** A script of this folder in a process of its own, so that its memory is its own. `flags`: Node's. */
+export function startScript(
+  name: string,
+  parameters: readonly string[],
+  flags: readonly string[] = [],
+): ChildProcess {
+  return spawn(process.execPath, [...flags, starter, `backup/${name}`, ...parameters], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
 }

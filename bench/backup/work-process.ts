@@ -43,6 +43,8 @@ async function take() {
     key,
     mind: exampleMind,
     versions: { wdrip: '0', kubernetes: 'v1.36.3' },
+    // As where the programs are there: "rehearsal" measures that part.
+    rehearsed: true,
     clock,
     random,
   });
@@ -58,6 +60,7 @@ async function restore() {
   await restoreDataDirectory({
     programs: localPrograms(programs, clock),
     snapshot: file,
+    justFetched: true,
     dataDir: `${folder}/restored`,
     name: 'm0',
     peerUrl: 'http://127.0.0.1:1',

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join, sep } from 'node:path';
 import { Failure } from '../failure.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from './deadline.ts';
@@ -66,6 +68,26 @@ export function localPrograms(
       };
     },
   };
+}
+
+/** Both are there: a path, or a name that is looked for in PATH. */
+export async function areInstalled(paths: {
+  readonly etcd: string;
+  readonly etcdutl: string;
+}): Promise<boolean> {
+  const isThere = async (path: string) => {
+    const folders = path.includes(sep) ? [''] : (process.env.PATH ?? '').split(delimiter);
+    for (const folder of folders)
+      if (
+        await access(join(folder, path), constants.X_OK).then(
+          () => true,
+          () => false,
+        )
+      )
+        return true;
+    return false;
+  };
+  return (await isThere(paths.etcd)) && (await isThere(paths.etcdutl));
 }
 
 type Child = ReturnType<typeof spawn>;

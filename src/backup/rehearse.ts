@@ -143,7 +143,17 @@ async function restoreAndCompare(
   const status = await refusal(() => snapshotStatus(programs, snapshot, signal));
   if (typeof status === 'string') return failed(status);
   const restored = await refusal(() =>
-    restoreDataDirectory({ programs, snapshot, dataDir, name, peerUrl: peer, token, bump: 0, signal }),
+    restoreDataDirectory({
+      programs,
+      snapshot,
+      justFetched: true,
+      dataDir,
+      name,
+      peerUrl: peer,
+      token,
+      bump: 0,
+      signal,
+    }),
   );
   if (typeof restored === 'string') return failed(restored);
   const running = await programs.etcd([

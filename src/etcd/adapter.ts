@@ -7,7 +7,8 @@ import { failureOf } from './failures.ts';
 import { deadlines } from './limits.ts';
 import { decimalOf, hexOf, numberOf } from './numbers.ts';
 import type { Alarm, Asking, Endpoint, Etcd, Health, Member, MemberStatus, Membership } from './port.ts';
-import { snapshotSize, verified } from './snapshot.ts';
+import { verified } from './snapshot.ts';
+import { SnapshotCall, type SnapshotPiece } from './snapshot-call.ts';
 import { messagesOf } from './stream.ts';
 import { watchAll } from './watch.ts';
 
@@ -23,6 +24,7 @@ export interface EtcdClient extends Etcd {
 export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly clock: Clock }): EtcdClient {
   const { clock } = options;
   const connections = new Connections(options.tls, clock);
+  const snapshots = new Set<SnapshotCall>();
   type Client = ReturnType<Connections['client']>;
   const ask = <T>(
     endpoint: Endpoint,
@@ -154,9 +156,9 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
     async snapshot(endpoint, asking) {
       const what = `a snapshot of ${endpoint}`;
       const { version } = await status(endpoint, asking);
-      const stream = await ask(endpoint, what, deadlines.question, asking, (client) =>
-        client.maintenance.snapshot(),
-      );
+      const call = new SnapshotCall(endpoint, options.tls);
+      snapshots.add(call);
+      call.once('close', () => snapshots.delete(call));
       const idleMs = asking?.timeoutMs ?? deadlines.snapshotPiece;
       const idle = () =>
         new Failure({
@@ -164,7 +166,7 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
           code: 'NoAnswer',
           message: `${what}: no more bytes for ${idleMs} ms`,
         });
-      const pieces = messagesOf(stream, { clock, idleMs, idle, signal: asking?.signal });
+      const pieces = messagesOf<SnapshotPiece>(call, { clock, idleMs, idle, signal: asking?.signal });
       const first = await pieces.next().catch((caught: unknown) => {
         throw failureOf(caught, what);
       });
@@ -175,8 +177,7 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
           code: 'NoAnswer',
           message: `${what}: it ended without a byte`,
         });
-      const sizeBytes = snapshotSize(first.value);
-      return { sizeBytes, version, ...verified(first.value, pieces, sizeBytes, what, asking?.signal) };
+      return { version, ...verified(first.value, pieces, what, asking?.signal) };
     },
     async defragment(endpoint, asking) {
       await ask(endpoint, 'its defragmentation', deadlines.defragment, asking, (client, call) =>
@@ -190,7 +191,10 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
     },
     watch: (endpoint, watching) => watchAll({ connections, clock, status }, endpoint, watching),
     apply: (endpoints, revisions, applying) => applyChanges(connections, endpoints, revisions, applying),
-    close: () => connections.close(),
+    close() {
+      connections.close();
+      for (const call of snapshots) call.destroy(new Error('the client was closed'));
+    },
   };
 }
 

@@ -92,7 +92,8 @@ export interface SnapshotStream {
   /** The version of etcd that must restore it, such as `3.6.0`. Empty if the server is older than 3.6. */
   readonly version: string;
   /**
-   * The bytes, asked of the server as they are taken. Read once. Ends only if all of them came and their SHA-256 is right; else it throws
+   * The bytes, asked of the server as they are taken. Read once: a piece holds until the next is asked for, whose bytes take its place.
+   * Ends only if all of them came and their SHA-256 is right; else it throws
    * `SnapshotBroken`, `NoAnswer` or `Unreachable`. Leaving the loop early ends the call.
    */
   readonly bytes: AsyncIterable<Uint8Array>;
@@ -123,7 +124,13 @@ export interface RevisionChanges {
 
 /** `revision`: nothing up to and including it is still to come. Revisions rise, and none is split over two items. */
 export type WatchItem =
-  | { readonly kind: 'changes'; readonly revision: number; readonly revisions: readonly RevisionChanges[] }
+  | {
+      readonly kind: 'changes';
+      readonly revision: number;
+      readonly revisions: readonly RevisionChanges[];
+      /** All of them were made after this, by the client's clock, in ms. Undefined: that is not known. */
+      readonly since?: number;
+    }
   | { readonly kind: 'progress'; readonly revision: number }
   /** The last item: what was asked for is gone. Everything from `compactRevision` on can still be had. */
   | { readonly kind: 'compacted'; readonly compactRevision: number };
@@ -133,6 +140,11 @@ export interface Watching {
   readonly fromRevision: number;
   /** How often progress is asked for, in ms. Without an answer to two of these the watch ends with `Quiet` (retryable). */
   readonly progressMs: number;
+  /**
+   * Changes may be told so long after they were made, in ms, many together, and one resync of etcd's (100 ms) later; by default each is
+   * told as it is made. Progress is then told as often.
+   */
+  readonly gatherMs?: number | undefined;
   /** Ends the watch: the iteration ends without an error. */
   readonly signal: AbortSignal;
 }

@@ -1,38 +1,32 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { ISnapshotResponse } from 'etcd3';
 import { Failure } from '../failure.ts';
 import { failureOf } from './failures.ts';
-import { numberOf } from './numbers.ts';
 import type { SnapshotStream } from './port.ts';
+import type { SnapshotPiece } from './snapshot-call.ts';
 
 /** Of the SHA-256 that etcd sends after its database. */
-export const checksumBytes = 32;
-
-/** What `remaining_bytes` of the first piece says of all that will come. */
-export function snapshotSize(first: ISnapshotResponse): number {
-  return first.blob.length + numberOf(first.remaining_bytes, 'the snapshot’s size') + checksumBytes;
-}
+const checksumBytes = 32;
 
 /**
  * Gives the pieces on as they come, and throws at the end if they are not what the server read from its disk. They are hashed once:
  * the sum of the database, which the server sends after it, is on the way to that of all bytes.
  */
 export function verified(
-  first: ISnapshotResponse,
-  rest: AsyncGenerator<ISnapshotResponse>,
-  sizeBytes: number,
+  first: SnapshotPiece,
+  rest: AsyncGenerator<SnapshotPiece>,
   what: string,
   signal: AbortSignal | undefined,
-): Pick<SnapshotStream, 'bytes' | 'sha256'> {
-  const digest = new Digest(sizeBytes - checksumBytes);
+): Pick<SnapshotStream, 'sizeBytes' | 'bytes' | 'sha256'> {
+  const digest = new Digest(first.databaseBytes);
   let whole: string | undefined;
   async function* bytes(): AsyncGenerator<Uint8Array> {
     try {
-      digest.take(first.blob);
-      yield first.blob;
-      for await (const { blob } of rest) {
-        digest.take(blob);
-        if (blob.length > 0) yield blob;
+      for (let piece: SnapshotPiece | undefined = first; piece !== undefined; ) {
+        digest.take(piece.bytes);
+        yield piece.bytes;
+        piece.release();
+        const next: IteratorResult<SnapshotPiece> = await rest.next();
+        piece = next.done ? undefined : next.value;
       }
     } catch (caught) {
       throw failureOf(caught, what);
@@ -50,6 +44,7 @@ export function verified(
     whole = digest.ofAll();
   }
   return {
+    sizeBytes: first.databaseBytes + checksumBytes,
     bytes: bytes(),
     sha256() {
       if (whole === undefined) throw new Error(`${what} has not been read to its end`);
@@ -72,7 +67,7 @@ class Digest {
   take(piece: Uint8Array): void {
     const ofDatabase = Math.max(0, Math.min(piece.length, this.#databaseBytes - this.#taken));
     if (ofDatabase > 0) this.#hash.update(ofDatabase < piece.length ? piece.subarray(0, ofDatabase) : piece);
-    if (ofDatabase < piece.length) this.#told.push(piece.subarray(ofDatabase));
+    if (ofDatabase < piece.length) this.#told.push(Buffer.from(piece.subarray(ofDatabase)));
     this.#taken += piece.length;
   }
 

@@ -10,7 +10,7 @@ import { backupFigures, type ClusterBackupFigures } from '../backup/figures.ts';
 import type { AccountKey } from '../backup/keys/account-key.ts';
 import { createOssStore } from '../backup/objects/oss.ts';
 import type { ObjectStore } from '../backup/objects/port.ts';
-import { localPrograms } from '../backup/programs.ts';
+import { areInstalled, localPrograms } from '../backup/programs.ts';
 import { pruneRegion } from '../backup/prune.ts';
 import { problemText } from '../backup/regions.ts';
 import { rehearse } from '../backup/rehearse.ts';
@@ -180,6 +180,8 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
         mind: await gatherMind(config, shared),
         versions: { wdrip: wdripVersion, kubernetes: kubernetesVersion },
         ...(history === null ? {} : { history }),
+        // What can't be rehearsed here is at least opened once.
+        rehearsed: await areInstalled(backup.programs),
         clock,
         random,
         signal,

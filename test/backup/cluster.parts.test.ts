@@ -180,6 +180,7 @@ test('a cluster is backed up, rehearsed, lost, and restored to its last second (
   await restoreDataDirectory({
     programs,
     snapshot: file,
+    justFetched: true,
     dataDir,
     name: 'm0',
     peerUrl,

@@ -1,9 +1,11 @@
+import { createRequire } from 'node:module';
 import { buffer } from 'node:stream/consumers';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { CHUNK_BYTES, sealFrame, streamKey } from '../../src/backup/format/frame.ts';
+import { CHUNK_BYTES, MAX_CHUNK_BYTES, sealFrame, streamKey } from '../../src/backup/format/frame.ts';
 import { open } from '../../src/backup/format/open.ts';
 import { seal } from '../../src/backup/format/seal.ts';
+import { compress } from '../../src/backup/format/zstd.ts';
 import { Failure } from '../../src/failure.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 
@@ -44,6 +46,26 @@ test('what was sealed opens again, whatever its size and however it comes', asyn
     for (const size of [stored.length + 1, 65_537])
       expect((await buffer(open(pieces(stored, size), key(), facts))).equals(plain)).toBe(true);
   }
+});
+
+test('what was sealed in frames of a MiB, as the first backups were, opens as before', async () => {
+  const plain = content(2 * MAX_CHUNK_BYTES + 99, 9);
+  const cuts = [0, MAX_CHUNK_BYTES, 2 * MAX_CHUNK_BYTES];
+  const frames = await Promise.all(
+    cuts.map(async (at, number) => {
+      const compressed = await compress(plain.subarray(at, at + MAX_CHUNK_BYTES));
+      return sealFrame(key(), number, number === cuts.length - 1, compressed);
+    }),
+  );
+  expect((await buffer(open(pieces(Buffer.concat(frames), 100_000), key()))).equals(plain)).toBe(true);
+});
+
+test('zstd compresses at the level that was decided', async () => {
+  const native = createRequire(import.meta.url)('@mongodb-js/zstd/bindings.js');
+  const plain = content(CHUNK_BYTES, 8);
+  const [one, three] = [await native.compress(plain, 1), await native.compress(plain, 3)];
+  expect(one.equals(three)).toBe(false);
+  expect((await compress(plain)).equals(one)).toBe(true);
 });
 
 test('nothing of the content can be seen in what is stored', async () => {

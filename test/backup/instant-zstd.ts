@@ -5,4 +5,4 @@ import { jest } from '@jest/globals';
  * imported before what compresses, which is then imported dynamically.
  */
 const copy = async (content: Buffer) => Buffer.from(content);
-jest.unstable_mockModule('@mongodb-js/zstd', () => ({ compress: copy, decompress: copy }));
+jest.unstable_mockModule('../../src/backup/format/zstd.ts', () => ({ compress: copy, decompress: copy }));

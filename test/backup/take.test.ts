@@ -56,6 +56,19 @@ test('safety 52: what is sealed is what etcd’s adapter has hashed, or it becom
   expect((await readCatalog({ cluster: 'demo', stores, clock })).backups).toEqual([]);
 });
 
+test('what a rehearsal will open is not opened before it, and its bytes are compared in every region', async () => {
+  const { take, etcd, stores } = backupStage();
+  etcd.spoil = 'changed';
+  expect((await take({ rehearsed: true })).regions).toEqual(['cn-a', 'cn-b']);
+  etcd.spoil = 'not';
+  for (const store of stores)
+    store.before = (call, key) => {
+      if (call === 'read' && key.endsWith('/snapshot'))
+        store.change(key, (content) => content.fill(0, 40, 50));
+    };
+  expect(await codeOf(take({ rehearsed: true }))).toBe('NoRegion');
+});
+
 test('safety 52: what is read back otherwise than it was written does not count', async () => {
   const { take, stores } = backupStage();
   const [first] = stores;

@@ -234,6 +234,34 @@ export const etcdContract: readonly EtcdCase[] = [
     },
   },
   {
+    name: 'watch, gathering: every change once and in order, also what is written meanwhile, until a compaction ends it',
+    async run({ etcd, cluster: start }) {
+      const cluster = await start(1);
+      const [endpoint = ''] = cluster.endpoints;
+      const first = await write(etcd, cluster.endpoints, [put('a', '1'), put('b', '1')], [put('a', '2')]);
+      const abort = new AbortController();
+      const watching = { fromRevision: first - 1, progressMs: 500, gatherMs: 50, signal: abort.signal };
+      const items: WatchItem[] = [];
+      let last = first;
+      for await (const item of etcd.watch(endpoint, watching)) {
+        items.push(item);
+        if (item.kind === 'changes' && item.revision < first + 4)
+          last = await write(etcd, cluster.endpoints, [put(`c${item.revision}`, '1')], [remove('b')]);
+        if (item.kind === 'progress' && item.revision === last) abort.abort();
+      }
+      const told = revisionsIn(items).map(({ revision }) => revision);
+      equal(
+        told,
+        Array.from({ length: last - first + 2 }, (_, index) => first - 1 + index),
+      );
+      await etcd.compact(cluster.endpoints, last);
+      const after: WatchItem[] = [];
+      const { signal } = new AbortController();
+      for await (const item of etcd.watch(endpoint, { ...watching, signal })) after.push(item);
+      equal(after, [{ kind: 'compacted', compactRevision: last }]);
+    },
+  },
+  {
     name: 'watch across a compaction: it ends, and says from where it can go on',
     async run({ etcd, cluster: start }) {
       const cluster = await start(1);
@@ -596,7 +624,7 @@ export const etcdContract: readonly EtcdCase[] = [
       const { sizeBytes, version, bytes, sha256 } = await etcd.snapshot(endpoint);
       ok(/^3\.\d+/.test(version));
       const pieces: Uint8Array[] = [];
-      for await (const piece of bytes) pieces.push(piece);
+      for await (const piece of bytes) pieces.push(Buffer.from(piece));
       const whole = Buffer.concat(pieces);
       equal(whole.length, sizeBytes);
       const sum = createHash('sha256').update(whole.subarray(0, -32)).digest();
@@ -618,7 +646,7 @@ export const etcdContract: readonly EtcdCase[] = [
       const [endpoint = ''] = cluster.endpoints;
       const last = await write(etcd, [endpoint], [put('k', '1')], [put('k', '2')]);
       const pieces: Uint8Array[] = [];
-      for await (const piece of (await etcd.snapshot(endpoint)).bytes) pieces.push(piece);
+      for await (const piece of (await etcd.snapshot(endpoint)).bytes) pieces.push(Buffer.from(piece));
       const restored = await stage.restore(Buffer.concat(pieces), { bumpRevisions: 1_000_000 });
       const [scratch = ''] = restored.endpoints;
       const { revision } = await etcd.status(scratch);
@@ -640,7 +668,8 @@ export const etcdContract: readonly EtcdCase[] = [
       await write(etcd, cluster.endpoints, [put('k', '1')]);
       await cluster.declareCorrupt('m1');
       const pieces: Uint8Array[] = [];
-      for await (const piece of (await etcd.snapshot(cluster.endpoint('m1'))).bytes) pieces.push(piece);
+      for await (const piece of (await etcd.snapshot(cluster.endpoint('m1'))).bytes)
+        pieces.push(Buffer.from(piece));
       const { endpoints } = await stage.restore(Buffer.concat(pieces), { bumpRevisions: 1_000 });
       const alarm = { memberId, kind: 'corrupt' } as const;
       equal(await etcd.alarms(endpoints), [alarm]);

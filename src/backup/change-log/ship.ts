@@ -20,6 +20,8 @@ const MOST_UNSHIPPED_BYTES = 16 * 1024 * 1024;
 const BEHIND_MS = 120_000;
 /** How often etcd is asked how far it has come, in ms: it tells a quiet cluster from a dead connection. */
 const PROGRESS_MS = 5_000;
+/** How long changes may gather at etcd before it is asked for them, in ms: a few of them in each `SHIP_MS`, of a thousand writes at most. */
+const GATHER_MS = 250;
 /** Before another member is asked, in ms. */
 const AGAIN_MS = 1_000;
 const WRITER_BYTES = 8;
@@ -48,7 +50,7 @@ export interface ShippedSegment {
   readonly last: number;
   readonly bytes: number;
   readonly region: string;
-  /** From when its oldest change was seen until it was stored, in ms. */
+  /** From when its oldest change was made, or earlier, until it was stored, in ms; of what was made before the watch began, from when it was seen. */
   readonly lagMs: number;
 }
 
@@ -102,7 +104,7 @@ class Ended extends Error {
 /** Changes on their way: from the cut until a region has them. */
 interface OnItsWay {
   readonly bytes: number;
-  readonly oldestAt: number;
+  readonly since: number;
 }
 
 class Shipper {
@@ -218,7 +220,8 @@ class Shipper {
     let tail = writer.tail ?? this.#tail;
     if (tail) await this.#sameHistory(endpoint, tail);
     const fromRevision = Math.min(tail?.revision ?? Number.POSITIVE_INFINITY, writer.last + 1);
-    for await (const item of etcd.watch(endpoint, { fromRevision, progressMs: PROGRESS_MS, signal })) {
+    const watching = { fromRevision, progressMs: PROGRESS_MS, gatherMs: GATHER_MS, signal };
+    for await (const item of etcd.watch(endpoint, watching)) {
       this.#connected = true;
       this.#failure = null;
       this.#heardAt = this.#options.clock.now();
@@ -261,7 +264,7 @@ class Shipper {
     const { clock } = this.#options;
     if (item.kind === 'changes')
       for (const revision of item.revisions) {
-        writer.add(revision, clock.now());
+        writer.add(revision, clock.now(), item.since);
         if (writer.full) {
           while (this.#unshipped.size >= MOST_UNSHIPPED && this.#waitingBytes() >= MOST_UNSHIPPED_BYTES)
             await this.#room();
@@ -306,9 +309,9 @@ class Shipper {
 
   #cut(): void {
     const writer = this.#writer;
-    const oldestAt = writer?.oldestAt;
-    if (!writer || oldestAt === undefined) return;
-    const onItsWay: OnItsWay = { bytes: writer.bytes, oldestAt };
+    const since = writer?.waitingSince;
+    if (!writer || since === undefined) return;
+    const onItsWay: OnItsWay = { bytes: writer.bytes, since };
     const sealing = writer.cut();
     if (!sealing) return;
     this.#unshipped.add(onItsWay);
@@ -335,14 +338,14 @@ class Shipper {
       last,
       bytes: segment.stored.length,
       region,
-      lagMs: this.#options.clock.now() - onItsWay.oldestAt,
+      lagMs: this.#options.clock.now() - onItsWay.since,
     });
   }
 
   #lagMs(): number {
     const now = this.#options.clock.now();
-    let oldest = this.#writer?.oldestAt ?? now;
-    for (const each of this.#unshipped) oldest = Math.min(oldest, each.oldestAt);
+    let oldest = this.#writer?.waitingSince ?? now;
+    for (const each of this.#unshipped) oldest = Math.min(oldest, each.since);
     if (!this.#connected) oldest = Math.min(oldest, this.#heardAt);
     return Math.max(0, now - oldest);
   }

@@ -1,10 +1,15 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { Failure } from '../../failure.ts';
 
-/** Bytes of a stream that go into one frame: large enough to compress well, small enough that some of them at a time are no memory. */
-export const CHUNK_BYTES = 1024 * 1024;
+/**
+ * Bytes of a stream that go into one frame: large enough to compress well (a MiB at a time would save two in a hundred), small enough that
+ * a dozen of them at a time are no memory.
+ */
+export const CHUNK_BYTES = 256 * 1024;
+/** What a reader takes: the first backups have frames of a MiB. */
+export const MAX_CHUNK_BYTES = 1024 * 1024;
 /** A chunk that does not compress grows by what zstd says of itself, and by the tag. Nothing longer is read. */
-export const MAX_FRAME_BYTES = CHUNK_BYTES + 64 * 1024;
+export const MAX_FRAME_BYTES = MAX_CHUNK_BYTES + 64 * 1024;
 export const LENGTH_BYTES = 4;
 export const TAG_BYTES = 16;
 /** How many frames a stream may have: its counter has 32 bits. Four PiB. */

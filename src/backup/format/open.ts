@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
-import { decompress } from '@mongodb-js/zstd';
 import { ByteReader } from './chunks.ts';
 import {
-  CHUNK_BYTES,
   damaged,
   LENGTH_BYTES,
+  MAX_CHUNK_BYTES,
   MAX_FRAME_BYTES,
   openFrame,
   type StreamKey,
   TAG_BYTES,
 } from './frame.ts';
 import type { StreamFacts } from './seal.ts';
+import { decompress } from './zstd.ts';
 
 /** Frames that are being decompressed at the same time: it is fast, and what comes out waits in memory for the garbage collector. */
-const PARALLEL_FRAMES = 2;
+const PARALLEL_FRAMES = 4;
 
 /**
  * Decrypts and decompresses a stream that `seal` made. Every byte that comes out was authenticated; **that it is all of them counts only
@@ -85,6 +85,6 @@ async function decompressFrame(content: Buffer, stream: StreamKey): Promise<Buff
   const chunk = await decompress(content).catch((cause: unknown) => {
     throw damaged(stream.name, 'a part of it can’t be decompressed', cause);
   });
-  if (chunk.length > CHUNK_BYTES) throw damaged(stream.name, 'a part of it is longer than any is');
+  if (chunk.length > MAX_CHUNK_BYTES) throw damaged(stream.name, 'a part of it is longer than any is');
   return chunk;
 }

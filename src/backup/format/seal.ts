@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
-import { compress } from '@mongodb-js/zstd';
 import { BufferPool, chunksOf } from './chunks.ts';
 import { CHUNK_BYTES, type StreamKey, sealFrame } from './frame.ts';
+import { compress } from './zstd.ts';
 
-/** zstd's own default: higher levels cost more time than they save in the upload. */
-const COMPRESSION_LEVEL = 3;
 /** Chunks that are being compressed at the same time: each of Node's four worker threads has one. */
 const PARALLEL_CHUNKS = 4;
 
@@ -27,7 +25,7 @@ export interface Sealing {
 }
 
 /**
- * Compresses and encrypts a stream, frame by frame, hashing it before and after: at most some ten MiB of it are in memory. Each frame
+ * Compresses and encrypts a stream, frame by frame, hashing it before and after: some two MiB of it are in memory. Each frame
  * is compressed by itself: several are at the same time, one that is damaged says which, and the whole, decrypted, is what `zstd -d` reads.
  * `known`: the source's SHA-256, in hex, once it has been read, if whoever gives it has made it. Asked at the end. That the stream holds
  * what it is of is seen when it is read back.
@@ -53,7 +51,7 @@ export function seal(source: AsyncIterable<Uint8Array>, stream: StreamKey, known
     try {
       for await (const chunk of chunksOf(source, CHUNK_BYTES, pool)) {
         plainBytes += chunk.length;
-        const compressed = compress(chunk, COMPRESSION_LEVEL).finally(() => pool.give(chunk));
+        const compressed = compress(chunk).finally(() => pool.give(chunk));
         // It is awaited in its turn; until then a failure of it must not count as one that nobody handles.
         compressed.catch(() => undefined);
         compressing.push(compressed);

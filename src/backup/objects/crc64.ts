@@ -1,4 +1,8 @@
-import { createCRC64 } from 'hash-wasm';
+import { createRequire } from 'node:module';
+import type hashWasm from 'hash-wasm';
+
+// This one alone: with all of the package's hashes come 9 MiB of them.
+const { createCRC64 }: typeof hashWasm = createRequire(import.meta.url)('hash-wasm/dist/crc64.umd.min.js');
 
 /**
  * CRC-64 as `x-oss-hash-crc64ecma` has it: ECMA-182's polynomial, reflected, all ones before and after (CRC-64/XZ).

@@ -1,8 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
 import type { CataloguedBackup } from '../catalog.ts';
 import { streamKey } from '../format/frame.ts';
 import type { AccountKey } from '../keys/account-key.ts';
@@ -14,6 +11,8 @@ import { storedContent } from '../read-back.ts';
 
 /** The database of a cluster is its secrets: nobody else reads it. */
 const PRIVATE = 0o600;
+/** Pieces that are being written at the same time, while more are fetched. */
+const PARALLEL_WRITES = 4;
 
 /** What one backup in one region is read with. */
 export interface FetchOptions {
@@ -31,18 +30,39 @@ export async function fetchSnapshot(options: FetchOptions, file: string): Promis
   const draft = `${file}.fetching`;
   const content = await openSnapshot(options);
   try {
-    await pipeline(
-      Readable.from(content, { objectMode: false }),
-      createWriteStream(draft, { mode: PRIVATE }),
-      {
-        signal: options.signal,
-      },
-    );
+    await write(content, draft, options.signal);
     await rename(draft, file);
   } catch (caught) {
     await rm(draft, { force: true });
     throw caught;
   }
+}
+
+async function write(content: AsyncIterable<Buffer>, file: string, signal?: AbortSignal): Promise<void> {
+  const handle = await open(file, 'w', PRIVATE);
+  const writing: Promise<void>[] = [];
+  let at = 0;
+  try {
+    for await (const piece of content) {
+      signal?.throwIfAborted();
+      const written = writeAll(handle, piece, at);
+      // It is awaited in its turn; until then a failure of it must not count as one that nobody handles.
+      written.catch(() => undefined);
+      writing.push(written);
+      at += piece.length;
+      if (writing.length > PARALLEL_WRITES) await writing.shift();
+    }
+    await Promise.all(writing);
+  } finally {
+    await Promise.allSettled(writing);
+    await handle.close();
+  }
+}
+
+/** What a disk takes in several goes is written in several. */
+async function writeAll(handle: FileHandle, piece: Buffer, at: number): Promise<void> {
+  for (let done = 0; done < piece.length; )
+    done += (await handle.write(piece, done, piece.length - done, at + done)).bytesWritten;
 }
 
 /**
