@@ -132,17 +132,15 @@ async function rebooted(
   // Right before the call too: whose the instance is was looked at meanwhile, and that may have taken its time.
   const before = async () => {
     if (!(await lookBefore(world, context)).look.held) return;
-    throw new Failure({ kind: 'rejected', code: quorumIsBack, message: 'the quorum is back' });
+    throw new Failure({ kind: 'rejected', code: 'QuorumHeld', message: 'the quorum is back' });
   };
   await make(world, { call: 'reboot', instance: instance.id }, clock, signal, () =>
     world.cloud.reboot(instance.id, { force: true, signal, before }),
   ).catch((caught: unknown) => {
-    if (!(caught instanceof Failure) || caught.code !== quorumIsBack) throw caught;
+    if (!(caught instanceof Failure) || caught.code !== 'QuorumHeld') throw caught;
   });
   return true;
 }
-
-const quorumIsBack = 'QuorumHeld';
 
 /** What was tried on each instance. */
 interface Tries {
