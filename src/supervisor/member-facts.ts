@@ -19,8 +19,7 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
   const bodies = [...cloud.instances.values()].filter(
     ({ tags }) => tags[cloudTags.role] === 'controlPlane' && tags[cloudTags.slot] !== undefined,
   );
-  // Without a quorum a member tells what it has applied so far: of a learner that has just begun that is next to nothing, and no voter.
-  const known = look.held || look.members.some(({ learner }) => !learner);
+  const known = look.held || isTrusted(look, before);
   const members = known ? look.members : [];
   const taken = new Set<string>();
   const slots = [...new Set([...wanted, ...bodies.map(({ tags }) => tags[cloudTags.slot] ?? '')])].sort();
@@ -76,6 +75,18 @@ export function memberFacts({ look, cloud, wanted, before }: MastersSeen): reado
     index === stands ? { ...each, alarm: 'noSpace' as const } : each,
   );
   return [...withAlarm, ...strays.sort((a, b) => ((a.memberId ?? '') < (b.memberId ?? '') ? -1 : 1))];
+}
+
+/**
+ * Whether to believe who the members are without a quorum. A member tells what it has applied so far: of a learner that has just begun that
+ * is next to nothing, and no voter. And one that is no member any more, since the others were made anew without it, tells of a cluster that
+ * is gone: it goes on counting those whose data is lost (safety 44).
+ */
+function isTrusted({ members, toldBy }: ClusterLook, before: readonly MemberFacts[]): boolean {
+  if (!members.some(({ learner }) => !learner)) return false;
+  const known = before.filter(({ role }) => role !== 'none');
+  const teller = members.find(({ hosts }) => toldBy !== null && hosts.includes(toldBy));
+  return known.length === 0 || known.some(({ memberId }) => memberId === teller?.id);
 }
 
 /** A slot has one body, but for a moment while another takes its place: the one that isn't on its way out is meant. */

@@ -54,6 +54,7 @@ const look = (members: readonly LookedMember[], held = true): ClusterLook => ({
   members,
   strayAlarms: [],
   leader: null,
+  toldBy: members[0]?.hosts[0] ?? null,
   why: held ? null : 'nobody answered',
 });
 const wanted = ['control-plane-0', 'control-plane-1', 'control-plane-2'];
@@ -153,6 +154,22 @@ describe('what is known of masters and members', () => {
     expect(memberFacts({ look: promoted, cloud: cloudOf(bodies), wanted, before })[2]).toMatchObject({
       role: 'voter',
     });
+  });
+
+  test('safety 44: one answers that is no voter since the others were made anew without it: its old cluster is not believed', () => {
+    const alone = memberFacts({
+      look: look([found(0, { id: 'm0' })]),
+      cloud: cloudOf(bodies),
+      wanted,
+      before: whole,
+    });
+    const old = { ...look(well, false), toldBy: '10.0.0.1' };
+    const facts = memberFacts({ look: old, cloud: cloudOf(bodies), wanted, before: alone });
+    expect(facts.map(({ role }) => role)).toEqual(['voter', 'none', 'none']);
+    // The one that votes is believed, also about others that have come since.
+    const more = { ...look([found(0), found(1)], false), toldBy: '10.0.0.0' };
+    const since = memberFacts({ look: more, cloud: cloudOf(bodies), wanted, before: alone });
+    expect(since.map(({ role }) => role)).toEqual(['voter', 'voter', 'none']);
   });
 
   test('nobody answers, and a slot has another body by now: the old vote is not forgotten', () => {

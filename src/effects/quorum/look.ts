@@ -22,6 +22,8 @@ export interface ClusterLook {
   /** Alarms of members that are in the membership no more. etcd keeps them, and refuses writes for them, until somebody lifts them. */
   readonly strayAlarms: readonly Alarm[];
   readonly leader: string | null;
+  /** Host of the member that told who the members are; null: nobody did. Without a quorum that is what it remembers. */
+  readonly toldBy: string | null;
   /** Why there is no quorum; null if there is one. */
   readonly why: string | null;
 }
@@ -41,7 +43,7 @@ export async function lookAtCluster(
   const options = { timeoutMs: lookTimeoutMs, ...asking };
   const { membership, held, why } = await membershipOf(etcd, endpoints, options);
   if (membership === null)
-    return { held: false, clusterId: null, members: [], strayAlarms: [], leader: null, why };
+    return { held: false, clusterId: null, members: [], strayAlarms: [], leader: null, toldBy: null, why };
   const alarms = held ? await etcd.alarms(endpoints, options).catch(() => []) : [];
   const members = await Promise.all(
     membership.members.map(async (member): Promise<LookedMember> => {
@@ -71,7 +73,8 @@ export async function lookAtCluster(
   asking.signal?.throwIfAborted();
   const leader = members.flatMap(({ status }) => status?.leader ?? [])[0] ?? null;
   const strayAlarms = alarms.filter(({ memberId }) => members.every(({ id }) => id !== memberId));
-  return { held, clusterId: membership.clusterId, members, strayAlarms, leader, why };
+  const toldBy = new URL(membership.answeredBy).hostname;
+  return { held, clusterId: membership.clusterId, members, strayAlarms, leader, toldBy, why };
 }
 
 async function membershipOf(

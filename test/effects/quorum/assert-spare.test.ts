@@ -20,7 +20,7 @@ function scene(names: readonly string[], well: (name: string, look: number) => b
     clientUrls: [`https://${host(name)}:2379`],
   }));
   const held = () => names.filter((name) => well(name, looks)).length * 2 > names.length;
-  const membership = { clusterId: 'c', members, answeredBy: '' };
+  const membership = { clusterId: 'c', members, answeredBy: 'https://10.0.0.1:2379' };
   const etcd = {
     async members() {
       looks += 1;
