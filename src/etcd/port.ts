@@ -124,13 +124,7 @@ export interface RevisionChanges {
 
 /** `revision`: nothing up to and including it is still to come. Revisions rise, and none is split over two items. */
 export type WatchItem =
-  | {
-      readonly kind: 'changes';
-      readonly revision: number;
-      readonly revisions: readonly RevisionChanges[];
-      /** All of them were made after this, by the client's clock, in ms. Undefined: that is not known. */
-      readonly since?: number;
-    }
+  | { readonly kind: 'changes'; readonly revision: number; readonly revisions: readonly RevisionChanges[] }
   | { readonly kind: 'progress'; readonly revision: number }
   /** The last item: what was asked for is gone. Everything from `compactRevision` on can still be had. */
   | { readonly kind: 'compacted'; readonly compactRevision: number };
@@ -140,11 +134,6 @@ export interface Watching {
   readonly fromRevision: number;
   /** How often progress is asked for, in ms. Without an answer to two of these the watch ends with `Quiet` (retryable). */
   readonly progressMs: number;
-  /**
-   * Changes may be told so long after they were made, in ms, many together, and one resync of etcd's (100 ms) later; by default each is
-   * told as it is made. Progress is then told as often.
-   */
-  readonly gatherMs?: number | undefined;
   /** Ends the watch: the iteration ends without an error. */
   readonly signal: AbortSignal;
 }

@@ -1,6 +1,6 @@
 import type { IEvent, IWatchRequest, IWatchResponse } from 'etcd3';
 import { Failure } from '../failure.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Connections } from './connections.ts';
 import { failureOf } from './failures.ts';
 import { hexOf, numberOf } from './numbers.ts';
@@ -12,105 +12,64 @@ const everything = Buffer.from([0]);
 /** A watch that was asked for progress so many times without a word is dead. */
 const unanswered = 2;
 
-interface WatchParts {
-  readonly connections: Connections;
-  readonly clock: Clock;
-  readonly status: Etcd['status'];
-}
-
 /** The watch of the port, on one member. */
 export async function* watchAll(
-  parts: WatchParts,
+  {
+    connections,
+    clock,
+    status,
+  }: { readonly connections: Connections; readonly clock: Clock; readonly status: Etcd['status'] },
   endpoint: Endpoint,
-  watching: Watching,
+  { fromRevision, progressMs, signal }: Watching,
 ): AsyncGenerator<WatchItem> {
-  const { fromRevision, gatherMs, signal } = watching;
   const what = `a watch from revision ${fromRevision}, asked of ${endpoint}`;
   if (signal.aborted) return;
   try {
-    if (gatherMs !== undefined) return yield* gathered(parts, endpoint, watching, gatherMs, what);
     // etcd tells no progress of a watch that begins in the future (storage/mvcc/watchable_store.go), so it begins now, and what is not
     // wanted yet is left out.
-    const { revision } = await parts.status(endpoint, { signal });
-    yield* follow(parts, endpoint, watching, Math.min(fromRevision, revision), what);
+    const { revision } = await status(endpoint, { signal });
+    const stream = await connections.client(endpoint).watchClient.watch();
+    const write = (request: IWatchRequest) => stream.write(request);
+    // A server that is busy can't split one revision's changes over messages without saying so (`fragment`).
+    write({
+      create_request: {
+        key: everything,
+        range_end: everything,
+        start_revision: Math.min(fromRevision, revision),
+        fragment: true,
+      },
+    });
+    let cancelTimer = () => {};
+    const askForProgress = () => {
+      cancelTimer = clock.after(progressMs, () => {
+        write({ progress_request: {} });
+        askForProgress();
+      });
+    };
+    askForProgress();
+    try {
+      yield* items(
+        messagesOf(stream, {
+          clock,
+          idleMs: progressMs * (unanswered + 1),
+          idle: () =>
+            new Failure({
+              kind: 'retryable',
+              code: 'Quiet',
+              message: `${what}: nothing for ${progressMs * (unanswered + 1)} ms, though progress was asked for`,
+            }),
+          signal,
+        }),
+        fromRevision,
+        what,
+      );
+    } finally {
+      cancelTimer();
+      endCall(stream);
+    }
   } catch (caught) {
     if (signal.aborted) return;
     throw failureOf(caught, what);
-  }
-}
-
-/**
- * Watches for as long as there is something to catch up with, and rests in between: to one who is behind etcd sends a thousand revisions in
- * a message, and to one who listens all the time each write by itself (docs/decisions/backup.md).
- */
-async function* gathered(
-  parts: WatchParts,
-  endpoint: Endpoint,
-  watching: Watching,
-  gatherMs: number,
-  what: string,
-): AsyncGenerator<WatchItem> {
-  const { clock, status } = parts;
-  const { signal } = watching;
-  let next = watching.fromRevision;
-  let askedBefore: number | undefined;
-  for (;;) {
-    const askedAt = clock.now();
-    const { revision } = await status(endpoint, { signal });
-    if (revision === next - 1) yield { kind: 'progress', revision };
-    if (revision >= next)
-      for await (const item of follow(parts, endpoint, { ...watching, fromRevision: next }, next, what)) {
-        yield item.kind === 'changes' && askedBefore !== undefined ? { ...item, since: askedBefore } : item;
-        if (item.kind === 'compacted') return;
-        next = item.revision + 1;
-        if (next > revision) break;
-      }
-    askedBefore = askedAt;
-    await sleep(clock, gatherMs, signal);
-  }
-}
-
-/** One watch of etcd's. */
-async function* follow(
-  { connections, clock }: WatchParts,
-  endpoint: Endpoint,
-  { fromRevision, progressMs, signal }: Watching,
-  startRevision: number,
-  what: string,
-): AsyncGenerator<WatchItem> {
-  const stream = await connections.client(endpoint).watchClient.watch();
-  const write = (request: IWatchRequest) => stream.write(request);
-  // A server that is busy can't split one revision's changes over messages without saying so (`fragment`).
-  write({
-    create_request: { key: everything, range_end: everything, start_revision: startRevision, fragment: true },
-  });
-  let cancelTimer = () => {};
-  const askForProgress = () => {
-    cancelTimer = clock.after(progressMs, () => {
-      write({ progress_request: {} });
-      askForProgress();
-    });
-  };
-  askForProgress();
-  try {
-    yield* items(
-      messagesOf(stream, {
-        clock,
-        idleMs: progressMs * (unanswered + 1),
-        idle: () =>
-          new Failure({
-            kind: 'retryable',
-            code: 'Quiet',
-            message: `${what}: nothing for ${progressMs * (unanswered + 1)} ms, though progress was asked for`,
-          }),
-        signal,
-      }),
-      fromRevision,
-      what,
-    );
-  } finally {
-    cancelTimer();
-    endCall(stream);
   }
 }
 

@@ -234,34 +234,6 @@ export const etcdContract: readonly EtcdCase[] = [
     },
   },
   {
-    name: 'watch, gathering: every change once and in order, also what is written meanwhile, until a compaction ends it',
-    async run({ etcd, cluster: start }) {
-      const cluster = await start(1);
-      const [endpoint = ''] = cluster.endpoints;
-      const first = await write(etcd, cluster.endpoints, [put('a', '1'), put('b', '1')], [put('a', '2')]);
-      const abort = new AbortController();
-      const watching = { fromRevision: first - 1, progressMs: 500, gatherMs: 50, signal: abort.signal };
-      const items: WatchItem[] = [];
-      let last = first;
-      for await (const item of etcd.watch(endpoint, watching)) {
-        items.push(item);
-        if (item.kind === 'changes' && item.revision < first + 4)
-          last = await write(etcd, cluster.endpoints, [put(`c${item.revision}`, '1')], [remove('b')]);
-        if (item.kind === 'progress' && item.revision === last) abort.abort();
-      }
-      const told = revisionsIn(items).map(({ revision }) => revision);
-      equal(
-        told,
-        Array.from({ length: last - first + 2 }, (_, index) => first - 1 + index),
-      );
-      await etcd.compact(cluster.endpoints, last);
-      const after: WatchItem[] = [];
-      const { signal } = new AbortController();
-      for await (const item of etcd.watch(endpoint, { ...watching, signal })) after.push(item);
-      equal(after, [{ kind: 'compacted', compactRevision: last }]);
-    },
-  },
-  {
     name: 'watch across a compaction: it ends, and says from where it can go on',
     async run({ etcd, cluster: start }) {
       const cluster = await start(1);

@@ -20,8 +20,6 @@ const MOST_UNSHIPPED_BYTES = 16 * 1024 * 1024;
 const BEHIND_MS = 120_000;
 /** How often etcd is asked how far it has come, in ms: it tells a quiet cluster from a dead connection. */
 const PROGRESS_MS = 5_000;
-/** How long changes may gather at etcd before it is asked for them, in ms: a few of them in each `SHIP_MS`, of a thousand writes at most. */
-const GATHER_MS = 250;
 /** Before another member is asked, in ms. */
 const AGAIN_MS = 1_000;
 const WRITER_BYTES = 8;
@@ -50,7 +48,7 @@ export interface ShippedSegment {
   readonly last: number;
   readonly bytes: number;
   readonly region: string;
-  /** From when its oldest change was made, or earlier, until it was stored, in ms; of what was made before the watch began, from when it was seen. */
+  /** From when its oldest change was seen until it was stored, in ms. */
   readonly lagMs: number;
 }
 
@@ -104,7 +102,7 @@ class Ended extends Error {
 /** Changes on their way: from the cut until a region has them. */
 interface OnItsWay {
   readonly bytes: number;
-  readonly since: number;
+  readonly oldestAt: number;
 }
 
 class Shipper {
@@ -220,8 +218,7 @@ class Shipper {
     let tail = writer.tail ?? this.#tail;
     if (tail) await this.#sameHistory(endpoint, tail);
     const fromRevision = Math.min(tail?.revision ?? Number.POSITIVE_INFINITY, writer.last + 1);
-    const watching = { fromRevision, progressMs: PROGRESS_MS, gatherMs: GATHER_MS, signal };
-    for await (const item of etcd.watch(endpoint, watching)) {
+    for await (const item of etcd.watch(endpoint, { fromRevision, progressMs: PROGRESS_MS, signal })) {
       this.#connected = true;
       this.#failure = null;
       this.#heardAt = this.#options.clock.now();
@@ -264,7 +261,7 @@ class Shipper {
     const { clock } = this.#options;
     if (item.kind === 'changes')
       for (const revision of item.revisions) {
-        writer.add(revision, clock.now(), item.since);
+        writer.add(revision, clock.now());
         if (writer.full) {
           while (this.#unshipped.size >= MOST_UNSHIPPED && this.#waitingBytes() >= MOST_UNSHIPPED_BYTES)
             await this.#room();
@@ -309,9 +306,9 @@ class Shipper {
 
   #cut(): void {
     const writer = this.#writer;
-    const since = writer?.waitingSince;
-    if (!writer || since === undefined) return;
-    const onItsWay: OnItsWay = { bytes: writer.bytes, since };
+    const oldestAt = writer?.oldestAt;
+    if (!writer || oldestAt === undefined) return;
+    const onItsWay: OnItsWay = { bytes: writer.bytes, oldestAt };
     const sealing = writer.cut();
     if (!sealing) return;
     this.#unshipped.add(onItsWay);
@@ -338,14 +335,14 @@ class Shipper {
       last,
       bytes: segment.stored.length,
       region,
-      lagMs: this.#options.clock.now() - onItsWay.since,
+      lagMs: this.#options.clock.now() - onItsWay.oldestAt,
     });
   }
 
   #lagMs(): number {
     const now = this.#options.clock.now();
-    let oldest = this.#writer?.waitingSince ?? now;
-    for (const each of this.#unshipped) oldest = Math.min(oldest, each.since);
+    let oldest = this.#writer?.oldestAt ?? now;
+    for (const each of this.#unshipped) oldest = Math.min(oldest, each.oldestAt);
     if (!this.#connected) oldest = Math.min(oldest, this.#heardAt);
     return Math.max(0, now - oldest);
   }

@@ -25,7 +25,6 @@ export class LogWriter {
   #first: number;
   #last: number;
   #oldestAt: number | undefined;
-  #waitingSince: number | undefined;
   #newestAt = 0;
   /** The last revision taken in. It is hashed when that is asked for: of a busy etcd's thousands a second one counts. */
   #newest: { readonly revision: number; readonly encoded: Buffer } | undefined;
@@ -44,9 +43,9 @@ export class LogWriter {
   get bytes(): number {
     return this.#bytes;
   }
-  /** The oldest of them was made after this, as far as it is known, epoch ms; else it was seen then. */
-  get waitingSince(): number | undefined {
-    return this.#waitingSince;
+  /** When the oldest of them was seen, epoch ms. */
+  get oldestAt(): number | undefined {
+    return this.#oldestAt;
   }
   /** Everything up to here has been taken in. */
   get last(): number {
@@ -64,15 +63,14 @@ export class LogWriter {
     return this.#tail;
   }
 
-  /** Takes in a revision, seen at `now` and made after `since`. One that is in the log already is left out. */
-  add(revision: RevisionChanges, now: number, since: number = now): void {
+  /** Takes in a revision, seen at `now`. One that is in the log already is left out. */
+  add(revision: RevisionChanges, now: number): void {
     if (revision.revision <= this.#last) return;
     const encoded = encodeRevision(revision);
     this.#encoded.push(encoded);
     this.#bytes += encoded.length;
     this.#last = revision.revision;
     this.#oldestAt ??= now;
-    this.#waitingSince ??= since;
     this.#newestAt = now;
     this.#newest = { revision: revision.revision, encoded };
   }
@@ -107,7 +105,6 @@ export class LogWriter {
     this.#encoded = [];
     this.#bytes = 0;
     this.#oldestAt = undefined;
-    this.#waitingSince = undefined;
     return sealing;
   }
 }
