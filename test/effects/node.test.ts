@@ -110,6 +110,24 @@ describe('restarting the instance', () => {
     expect(changes(cloud.effects)).toEqual(['reboot']);
   });
 
+  test('safety 39: a master is rebooted when the quorum can spare it, which is looked at before each try', async () => {
+    let looks = 0;
+    const masters = {
+      leave: async () => {},
+      join: async () => {},
+      async assertSpare() {
+        looks += 1;
+        if (looks < 3)
+          throw new Failure({ kind: 'retryable', code: 'QuorumAtRisk', message: 'it is needed now' });
+        expect(changes(cloud.effects)).toEqual([]);
+      },
+    };
+    const { cloud, run, input } = stage({ masters });
+    const asMaster = { ...input, role: 'controlPlane' as const, force: false };
+    expect(await run('restartInstance', asMaster)).toMatchObject({ done: {} });
+    expect({ looks, effects: changes(cloud.effects) }).toEqual({ looks: 3, effects: ['reboot'] });
+  });
+
   test('safety 9: the tag is taken away while it boots: it is waited for, and the reboot is not a failure', async () => {
     const { cloud, run, input } = stage();
     cloud.after.set('reboot', () => cloud.change('i-1', { tags: {} }));

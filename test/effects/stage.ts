@@ -38,7 +38,11 @@ export type Outcome = { readonly done: Json } | { readonly failed: string } | { 
 
 /** A world in memory around one node, with a clock that runs by itself. */
 export function stage(
-  over: { readonly node?: Partial<NodeFacts>; readonly zones?: readonly string[] } = {},
+  over: {
+    readonly node?: Partial<NodeFacts>;
+    readonly zones?: readonly string[];
+    readonly masters?: World['masters'];
+  } = {},
 ): Stage {
   const clock = createVirtualClock();
   const cloud = new FakeCloud();
@@ -100,7 +104,7 @@ export function stage(
         tags: { 'wdrip.io/cluster': 'test' },
       })),
     prepareUserData: async () => `user data ${++births}`,
-    masters: null,
+    masters: over.masters ?? null,
     requestPermit: async () => 'permit',
   };
   const effects = nodeEffects(world);
