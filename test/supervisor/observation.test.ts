@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createActor } from 'xstate';
 import { type NodeContext, nodeMachine } from '../../machines/node.ts';
 import type { Instance } from '../../src/cloud/port.ts';
-import type { NodeFacts } from '../../src/kubernetes/port.ts';
+import { kubernetesNames, type NodeFacts } from '../../src/kubernetes/port.ts';
 import {
   type CloudView,
   differences,
@@ -285,6 +285,16 @@ describe('news', () => {
     const of = (ms: number) => news(since(ms), { ...base, seen }).filter(({ type }) => type === told.type);
     expect(of(14_000)).toEqual([]);
     expect(of(15_000)).toEqual([told]);
+  });
+
+  test('safety 34: a mark that was left is told of, but not while it is that of a change of the member', () => {
+    const marked = { ...look({}) };
+    if (marked.node === null) throw new Error('it is seen');
+    const annotations = { ...marked.node.annotations, [kubernetesNames.repair]: 'rebooting' };
+    const seen = { ...marked, node: { ...marked.node, annotations } };
+    const told = news(actor({}, 'healthy'), { ...base, seen }).map(({ type }) => type);
+    expect(told).toEqual(['MARKS_LEFT']);
+    expect(news(actor({}, 'healthy'), { ...base, seen, memberInChange: true })).toEqual([]);
   });
 
   test('a retired slot hears nothing', () => {
