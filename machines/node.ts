@@ -281,6 +281,8 @@ const ladder = setup({
       event.type === 'INSTANCE_CHANGED' &&
       isFresh(context, event) &&
       (event.instance === 'gone' || event.instance === 'stopped' || event.instance === 'locked'),
+    // The code is that of assertNotReady (src/effects/world.ts): the node had become Ready before anything was done to its instance.
+    wasCalledOff: ({ event }) => 'error' in event && event.error.code === 'NodeReady',
     agentWasSilent: ({ event }) =>
       event.type === 'xstate.done.actor.restartKubelet' && event.output.agentSilent,
   },
@@ -333,6 +335,10 @@ const ladder = setup({
     noteMarks: assign({ marked: true }),
     noteRung: assign((_, params: { readonly tried: number }) => ({ tried: params.tried })),
     countReboot: assign({ reboots: ({ context }) => context.reboots + 1 }),
+    // As it was before the rung: of the second, there has been a first.
+    unnoteRung: assign(({ context: { tried, reboots } }) =>
+      tried === 2 ? { tried: reboots > 1 ? 2 : 1, reboots: reboots - 1 } : { tried: tried - 1 },
+    ),
     noteAgent: assign(({ event }) =>
       event.type === 'xstate.done.actor.restartKubelet' ? { agentSilent: event.output.agentSilent } : {},
     ),
@@ -510,6 +516,13 @@ const workGoesOn = { SIGHT_LOST: { actions: 'loseSight' } } as const;
 
 const overdue = { target: '#node.repairing.choosing', actions: 'noteOverdue' } as const;
 const failed = { target: '#node.repairing.choosing', actions: 'noteFailure' } as const;
+/** Where a rung takes a running node from its users: one that has become Ready before it was done is left alone, and is looked at anew. */
+const calledOff = {
+  guard: 'wasCalledOff',
+  target: '#node.suspect',
+  actions: ['noteFailure', 'unnoteRung'],
+  description: 'It is Ready again, and its instance was left alone: the rung is still to be tried.',
+} as const;
 
 /** Raised with every change that a stored record or a history could notice; migrations are in src/supervisor/migrations.ts. */
 export const nodeVersion = 1;
@@ -688,7 +701,7 @@ export const nodeMachine = ladder.createMachine({
                 src: 'restartInstance',
                 input: ({ context }) => ({ ...effectInput(context), force: context.reboots > 1 }),
                 onDone: { target: 'awaitingReady', actions: 'noteActed' },
-                onError: failed,
+                onError: [calledOff, failed],
               },
               after: { actionDeadline: overdue },
               on: workGoesOn,
@@ -713,7 +726,7 @@ export const nodeMachine = ladder.createMachine({
                 src: 'resetInstance',
                 input: ({ context }) => effectInput(context),
                 onDone: { target: 'awaitingReady', actions: 'noteActed' },
-                onError: failed,
+                onError: [calledOff, failed],
               },
               after: { actionDeadline: overdue },
               on: workGoesOn,
@@ -737,7 +750,7 @@ export const nodeMachine = ladder.createMachine({
                 src: 'replaceInstance',
                 input: ({ context }) => effectInput(context),
                 onDone: { target: 'awaitingReady', actions: 'noteReplacement' },
-                onError: failed,
+                onError: [calledOff, failed],
               },
               after: { actionDeadline: overdue },
               on: {

@@ -523,10 +523,21 @@ export const nodeMachine = createMachine({
                   "target": "awaitingReady",
                   "actions": "noteActed"
                 },
-                "onError": {
-                  "target": "#node.repairing.choosing",
-                  "actions": "noteFailure"
-                }
+                "onError": [
+                  {
+                    "guard": "wasCalledOff",
+                    "target": "#node.suspect",
+                    "actions": [
+                      "noteFailure",
+                      "unnoteRung"
+                    ],
+                    "description": "It is Ready again, and its instance was left alone: the rung is still to be tried."
+                  },
+                  {
+                    "target": "#node.repairing.choosing",
+                    "actions": "noteFailure"
+                  }
+                ]
               },
               "after": {
                 "actionDeadline": {
@@ -712,10 +723,21 @@ export const nodeMachine = createMachine({
                   "target": "awaitingReady",
                   "actions": "noteActed"
                 },
-                "onError": {
-                  "target": "#node.repairing.choosing",
-                  "actions": "noteFailure"
-                }
+                "onError": [
+                  {
+                    "guard": "wasCalledOff",
+                    "target": "#node.suspect",
+                    "actions": [
+                      "noteFailure",
+                      "unnoteRung"
+                    ],
+                    "description": "It is Ready again, and its instance was left alone: the rung is still to be tried."
+                  },
+                  {
+                    "target": "#node.repairing.choosing",
+                    "actions": "noteFailure"
+                  }
+                ]
               },
               "after": {
                 "actionDeadline": {
@@ -901,10 +923,21 @@ export const nodeMachine = createMachine({
                   "target": "awaitingReady",
                   "actions": "noteReplacement"
                 },
-                "onError": {
-                  "target": "#node.repairing.choosing",
-                  "actions": "noteFailure"
-                }
+                "onError": [
+                  {
+                    "guard": "wasCalledOff",
+                    "target": "#node.suspect",
+                    "actions": [
+                      "noteFailure",
+                      "unnoteRung"
+                    ],
+                    "description": "It is Ready again, and its instance was left alone: the rung is still to be tried."
+                  },
+                  {
+                    "target": "#node.repairing.choosing",
+                    "actions": "noteFailure"
+                  }
+                ]
               },
               "after": {
                 "actionDeadline": {

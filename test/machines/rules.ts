@@ -62,6 +62,7 @@ export const rules: Rules<NodeContext> = {
     started.some(({ src, input }) => src === 'restartInstance' && isForced(input) && after.reboots < 2),
   'the ladder goes down by itself': ({ event, before, after }) =>
     after.tried < before.tried &&
+    !(event.startsWith('xstate.error.actor.') && after.failure?.code === 'NodeReady') &&
     ![
       'SLOT_FILLED',
       'SLOT_RETIRED',

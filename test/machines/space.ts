@@ -42,6 +42,7 @@ const failures = [
   { kind: 'retryable', code: 'NoAnswer', message: 'no answer' },
   { kind: 'notFound', code: 'InstanceGone', message: 'gone' },
   { kind: 'rejected', code: 'InstanceLocked', message: 'locked' },
+  { kind: 'rejected', code: 'NodeReady', message: 'Ready again' },
 ] as const;
 
 /** Effects of which a failure says nothing more by its code. */

@@ -124,10 +124,20 @@ export function make(
 
 /**
  * What a call is made with that takes a running node from its users, or would: it is called off if the node is Ready by then. Admission has
- * looked before the rung's work began, and since then its agent may have been silent for a minute, or the cloud busy for ten.
+ * looked before the rung's work began, and since then its agent may have been silent for a minute, or the cloud busy for ten. `first` is
+ * another look, which may take seconds: a Ready that has come meanwhile still counts.
  */
-export function unlessReady(world: Pick<World, 'assertNotReady'>, slot: string, signal: AbortSignal) {
-  return { signal, before: async () => world.assertNotReady(slot) };
+export function unlessReady(
+  world: Pick<World, 'assertNotReady'>,
+  slot: string,
+  signal: AbortSignal,
+  first = async () => {},
+) {
+  const before = async () => {
+    await first();
+    world.assertNotReady(slot);
+  };
+  return { signal, before };
 }
 
 /** Waits until the instance has one of the wanted states, whoever's it is by then. Throws `notFound` if it goes away meanwhile. */

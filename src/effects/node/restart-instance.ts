@@ -3,7 +3,7 @@ import type { Instance } from '../../cloud/port.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { World } from '../world.ts';
 import { announce } from './announce.ts';
-import { bootId, make, ourInstance, poll, theInstance, waitForStatus } from './instance.ts';
+import { bootId, make, ourInstance, poll, theInstance, unlessReady, waitForStatus } from './instance.ts';
 
 /** What was true just before the call. Neither call takes a ClientToken: this is how it is told whether one took effect. */
 interface Before {
@@ -48,16 +48,17 @@ export function restartInstance(world: World) {
       rung: 'rebooting',
     });
     const { masters } = world;
-    // The quorum is looked at last but one: its look may take seconds, and a Ready that has come meanwhile still counts.
-    const whileSpare = async () => {
+    const spare = async () => {
       if (input.role === 'controlPlane') await masters?.assertSpare(instance, context);
-      world.assertNotReady(input.slot);
     };
     // An unclear answer is no error here: the look that follows decides what it did.
     await make(world, { call: how, instance: instance.id }, clock, signal, () =>
       how === 'start'
         ? world.cloud.start(instance.id, { signal })
-        : world.cloud.reboot(instance.id, { force: input.force, signal, before: whileSpare }),
+        : world.cloud.reboot(instance.id, {
+            force: input.force,
+            ...unlessReady(world, input.slot, signal, spare),
+          }),
     );
     return { at: await untilRunning(world, instance.id, context) };
   };
