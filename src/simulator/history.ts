@@ -3,6 +3,8 @@ import type { ActorEvent } from '../runtime/types.ts';
 
 /** Lines kept for a story around a violation; the digest is over all of them. */
 const keptLines = 2_000;
+/** Characters that the digest is given at a time. */
+const digestedAtOnce = 8_192;
 /** Faults that are told although they struck before all other lines of a story. */
 const keptFaults = 30;
 const isFault = /^fault \d+: /;
@@ -17,6 +19,8 @@ interface Line {
 /** Everything that happened, in order: a digest of it all, and the newest of it to read. */
 export class History {
   readonly #digest = createHash('sha256');
+  /** Not in the digest yet: to give it a line at a time is dear. */
+  #undigested = '';
   readonly #start: number;
   #lines: Line[] = [];
   #faults: Line[] = [];
@@ -28,7 +32,8 @@ export class History {
 
   /** `slot`: the slot that it concerns, null for everybody. `at` in epoch ms. */
   add(at: number, slot: string | null, text: string): void {
-    this.#digest.update(`${at - this.#start} ${slot ?? ''} ${text}\n`);
+    this.#undigested += `${at - this.#start} ${slot ?? ''} ${text}\n`;
+    if (this.#undigested.length >= digestedAtOnce) this.#digestNow();
     this.count += 1;
     const line = { at, slot, text };
     this.#lines.push(line);
@@ -54,7 +59,13 @@ export class History {
 
   /** Of all lines so far. Call it once, at the end. */
   digest(): string {
+    this.#digestNow();
     return this.#digest.digest('hex');
+  }
+
+  #digestNow(): void {
+    this.#digest.update(this.#undigested);
+    this.#undigested = '';
   }
 }
 

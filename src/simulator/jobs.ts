@@ -18,6 +18,12 @@ export interface Jobs {
   close(): void;
 }
 
+/**
+ * A run leaves nothing behind, and holds little: with a young generation of 64 MiB from the start hardly anything outlives it (a tenth of
+ * the time, measured). All processors are at work already, so that collecting on several of them at once only costs.
+ */
+const flags = ['--min-semi-space-size=64', '--max-semi-space-size=64', '--no-parallel-scavenge'];
+
 /** The program that this source is a part of. */
 const program = fileURLToPath(new URL('bin/wdrip.js', root));
 
@@ -94,7 +100,10 @@ class Worker {
   #gone = false;
 
   constructor(onFree: () => void, onGone: () => void) {
-    this.#child = fork(program, ['simulate', 'worker'], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    this.#child = fork(program, ['simulate', 'worker'], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execArgv: [...process.execArgv, ...flags],
+    });
     this.#child.on('message', (message) => {
       const work = this.#work;
       this.#work = null;

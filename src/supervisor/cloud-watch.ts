@@ -88,6 +88,8 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   let slots = new Map<string, readonly Instance[]>();
   /** The list that the two hold and nothing else; null if something came from elsewhere. */
   let listed: readonly Instance[] | null = null;
+  /** The ids that the actors believed in at that list. */
+  let knownBefore: readonly string[] = [];
   let failure: string | null = 'not asked yet';
   let seenAt = 0;
   let listedAt = Number.NEGATIVE_INFINITY;
@@ -97,11 +99,14 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   async function lookAtAll(touched: Touched): Promise<void> {
     const startedAt = clock.now();
     const list = await cloud.listInstances(options.cluster);
-    const inList = isAsListed(list.instances) ? instances : byId(list.instances);
+    const asListed = isAsListed(list.instances);
+    const inList = asListed ? instances : byId(list.instances);
     const known = options.known();
-    const missing = new Set<string>();
+    // Of the same list and the same ids the same are missing.
+    const isAsKnown = asListed && sameList(known, knownBefore);
+    const missing = isAsKnown ? gone : new Set<string>();
     const unlisted = new Map<string, Instance>();
-    for (const id of known) {
+    for (const id of isAsKnown ? [] : known) {
       if (inList.has(id) || unlisted.has(id)) continue;
       const alone = gone.has(id) ? null : await cloud.findInstance(id);
       if (alone === null) missing.add(id);
@@ -122,17 +127,14 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
     }
     for (const ids of [differing(gone, missing), differing(view.repairing, repairing)])
       for (const id of ids) touched.ids.add(id);
-    gone = missing;
+    [gone, knownBefore] = [missing, known];
     view = { instances, gone, repairing, askedAt: list.askedAt, askedAlone: noneAskedAlone };
     [listedAt, seenAt] = [startedAt, clock.now()];
   }
 
   function isAsListed(list: readonly Instance[]): boolean {
-    return (
-      listed !== null &&
-      list.length === listed.length &&
-      list.every((each, index) => isUnchanged(listed?.[index], each))
-    );
+    if (list === listed) return true;
+    return list.length === listed?.length && list.every((each, index) => isUnchanged(listed?.[index], each));
   }
 
   /** Those with a node that is not well, one by one: what the last list said of them may be long ago. */

@@ -23,10 +23,17 @@ export interface NodeActor {
 export function statePath(value: Json): string {
   if (typeof value === 'string') return value;
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return '';
-  return Object.entries(value)
+  const known = paths.get(value);
+  if (known !== undefined) return known;
+  const path = Object.entries(value)
     .map(([key, inner]) => (statePath(inner) === '' ? key : `${key}.${statePath(inner)}`))
     .join(',');
+  paths.set(value, path);
+  return path;
 }
+
+/** The runtime has one object for each state value, which nobody changes. */
+const paths = new WeakMap<object, string>();
 
 /** The record of a node's actor, in its own types: the runtime has checked its machine and version, so its context is what it says. */
 export function nodeActor(record: ActorRecord): NodeActor {

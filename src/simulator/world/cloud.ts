@@ -109,10 +109,11 @@ export class SimulatedCloud implements Cloud {
         listed ??= this.#withoutLacking(this.#listed(cluster, lagMs));
         return listed;
       });
-    return page().then(async (instances) => {
+    const rest = async (instances: readonly Instance[]) => {
       for (let read = pageSize; read <= instances.length; read += pageSize) await page();
       return { instances, askedAt };
-    });
+    };
+    return page().then((first) => (first.length < pageSize ? { instances: first, askedAt } : rest(first)));
   }
 
   /** What a list shows: all as they are, or as they were `lagMs` ago. The same array while nothing has changed. */
