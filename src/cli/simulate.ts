@@ -3,7 +3,8 @@ import { Failure } from '../failure.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { gather } from '../simulator/gather.ts';
 import { type Jobs, localJobs, workerJobs } from '../simulator/jobs.ts';
-import { Totals } from '../simulator/report.ts';
+import { replayCommand } from '../simulator/replay.ts';
+import { type FailedRun, Totals } from '../simulator/report.ts';
 import { shortest } from '../simulator/shortest.ts';
 import { checkTogether, type SimulateOptions, withSimulateOptions } from './simulate/options.ts';
 import { Progress } from './simulate/progress.ts';
@@ -36,7 +37,14 @@ async function run(given: SimulateOptions): Promise<void> {
       totals,
       signal: stop.signal,
       failFast: failFast === true,
-      onFolded: () => progress?.show(totals.seeds, totals.failed),
+      onFolded: (failed) => {
+        if (failed !== null) {
+          // At once: the report may be an hour away.
+          progress?.end();
+          process.stderr.write(`${failureLine(failed)}\n`);
+        }
+        progress?.show(totals.seeds, totals.failed);
+      },
     });
     if (shorten) await shortenAll(totals, jobs, stop.signal, progress);
   } catch (caught) {
@@ -69,6 +77,11 @@ async function shortenAll(
     totals.shorten(failure, await shortest(found, (options) => jobs.run(options)));
   });
   await Promise.race([Promise.all(searches), aborted]);
+}
+
+function failureLine({ seed, invariant, what, options }: FailedRun): string {
+  const kind = invariant === null ? 'DEFECT' : `VIOLATION of invariant ${invariant}`;
+  return `seed ${seed}: ${kind}: ${what.split('\n')[0]} (${replayCommand(options)})`;
 }
 
 function interrupted(signal: string, done: number, seeds: number): Failure {

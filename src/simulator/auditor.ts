@@ -7,6 +7,7 @@ import type { ActorRecord } from '../runtime/record.ts';
 import { actorIds, isAtWork, type NodeActor, nodeActor, scopesOf, statePath } from '../supervisor/fleet.ts';
 import type { Violation } from './invariants.ts';
 import type { SupervisorLife } from './life-of-supervisor.ts';
+import { NotReady } from './not-ready.ts';
 import {
   asksElsewhere,
   cheapestFirst,
@@ -67,8 +68,7 @@ export class Auditor {
   readonly #booted = new Map<string, { readonly id: string; readonly at: number; readonly waitMs: number }>();
   readonly #deletions = new Map<string, readonly number[]>();
   readonly #refusals = new Map<string, number>();
-  /** By node name: since when it has not been Ready, or not been there, in the world's epoch ms. */
-  readonly #notReadySince = new Map<string, number>();
+  readonly #notReady = new NotReady();
 
   constructor(parts: AuditorParts) {
     this.#parts = parts;
@@ -173,8 +173,11 @@ export class Auditor {
 
   /** A Node object came, went or changed. */
   nodeChanged(name: string): void {
-    if (this.#parts.world.api.nodes.get(name)?.ready === 'True') this.#notReadySince.delete(name);
-    else if (!this.#notReadySince.has(name)) this.#notReadySince.set(name, this.#parts.clock.now());
+    this.#notReady.note(
+      name,
+      this.#parts.world.api.nodes.get(name)?.ready === 'True',
+      this.#parts.clock.now(),
+    );
   }
 
   /** Time has passed: what must not last is looked at. */
@@ -191,8 +194,8 @@ export class Auditor {
   }
 
   #notReadyForMs(name: string | null): number | null {
-    const since = this.#notReadySince.get(name ?? '');
-    return since === undefined || this.#parts.watchDisturbedWithin(longestNewsMs)
+    const since = this.#notReady.since(name ?? '');
+    return since === null || this.#parts.watchDisturbedWithin(longestNewsMs)
       ? null
       : this.#parts.clock.now() - since;
   }

@@ -1,7 +1,7 @@
 import { Failure } from '../failure.ts';
 import type { Jobs } from './jobs.ts';
 import type { SimulationResult } from './outcome.ts';
-import type { Totals } from './report.ts';
+import type { FailedRun, Totals } from './report.ts';
 import type { SimulationOptions } from './simulation.ts';
 
 /** Runs that are begun ahead of the one that is waited for, for each job: a slow one then keeps nobody idle, and few results are held. */
@@ -25,8 +25,8 @@ export async function gather(given: {
   readonly totals: Totals;
   readonly signal: AbortSignal;
   readonly failFast: boolean;
-  /** A seed has been folded. */
-  readonly onFolded: () => void;
+  /** A seed has been folded: what failed, or null. */
+  readonly onFolded: (failed: FailedRun | null) => void;
 }): Promise<void> {
   const { options, seeds, jobs, totals, signal } = given;
   const aborted = new Promise<never>((_, reject) => {
@@ -41,15 +41,17 @@ export async function gather(given: {
     const next = pending.shift();
     if (next === undefined) return;
     const outcome = await Promise.race([next, aborted]);
-    if ('result' in outcome) totals.add(outcome.result);
-    else {
-      const { why } = outcome;
-      totals.addDefect(outcome.options, why instanceof Error ? (why.stack ?? why.message) : String(why));
-      if (why instanceof Failure && why.code === 'WorkerDied' && ++deaths >= mostDeaths) throw why;
-    }
-    given.onFolded();
+    given.onFolded(fold(totals, outcome));
+    const why = 'why' in outcome ? outcome.why : null;
+    if (why instanceof Failure && why.code === 'WorkerDied' && ++deaths >= mostDeaths) throw why;
     if (given.failFast && totals.failed > 0) return;
   }
+}
+
+function fold(totals: Totals, ran: Ran): FailedRun | null {
+  if ('result' in ran) return totals.add(ran.result);
+  const { options, why } = ran;
+  return totals.addDefect(options, why instanceof Error ? (why.stack ?? why.message) : String(why));
 }
 
 /** Never rejects: many are under way at once, and each is looked at in its turn. */

@@ -98,7 +98,8 @@ export class Totals {
   #budgetMs = 0;
   #failed = 0;
 
-  add(result: SimulationResult): void {
+  /** Returns what failed, or null. */
+  add(result: SimulationResult): FailedRun | null {
     const seed = result.options.seed;
     this.#seeds += 1;
     this.#digest.update(`${seed} ${result.digest}\n`);
@@ -127,14 +128,16 @@ export class Totals {
       this.#repairs.set(key, group);
     }
     const { violation, options, story } = result;
-    if (violation !== null) this.#fail({ ...violation, seed, options, story, shortest: null });
+    if (violation === null) return null;
+    const { invariant, what } = violation;
+    return this.#fail({ seed, invariant, what, options, story, shortest: null });
   }
 
   /** A run that threw: the simulator or the supervisor failed where it must not. */
-  addDefect(options: SimulationOptions, why: string): void {
+  addDefect(options: SimulationOptions, why: string): FailedRun {
     this.#seeds += 1;
     this.#digest.update(`${options.seed} ${why}\n`);
-    this.#fail({ seed: options.seed, invariant: null, what: why, options, story: [], shortest: null });
+    return this.#fail({ seed: options.seed, invariant: null, what: why, options, story: [], shortest: null });
   }
 
   get seeds(): number {
@@ -188,11 +191,11 @@ export class Totals {
     };
   }
 
-  #fail({ seed, invariant, what, options, story, shortest }: FailedRun): void {
+  #fail(run: FailedRun): FailedRun {
     this.#failed += 1;
-    merge(this.#counts.failedBy, { [invariant ?? 'defect']: 1 });
-    if (this.#failures.length < mostKept)
-      this.#failures.push({ seed, invariant, what, options, story, shortest });
+    merge(this.#counts.failedBy, { [run.invariant ?? 'defect']: 1 });
+    if (this.#failures.length < mostKept) this.#failures.push(run);
+    return run;
   }
 }
 

@@ -1,0 +1,26 @@
+/**
+ * The watch tells what is there now a tenth of a second after a change, and the supervisor looks half as long after that, in ms: of a Ready
+ * that does not last so long nobody can know.
+ */
+const toldWithinMs = 200;
+
+/** Since when nodes have not been Ready, or not been there, but for moments of which nobody was told. Times in the world's epoch ms. */
+export class NotReady {
+  readonly #spans = new Map<string, { readonly since: number; readyAt: number | null }>();
+
+  /** A Node object came, went or changed. */
+  note(name: string, ready: boolean, now: number): void {
+    const span = this.#spans.get(name);
+    if (ready) {
+      if (span !== undefined) span.readyAt ??= now;
+    } else if (span === undefined || (span.readyAt !== null && now - span.readyAt >= toldWithinMs))
+      this.#spans.set(name, { since: now, readyAt: null });
+    else span.readyAt = null;
+  }
+
+  /** Null of one that is Ready, or was never seen otherwise. */
+  since(name: string): number | null {
+    const span = this.#spans.get(name);
+    return span === undefined || span.readyAt !== null ? null : span.since;
+  }
+}
