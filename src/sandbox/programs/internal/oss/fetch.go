@@ -21,6 +21,8 @@ import (
 const (
 	// objectLimit bounds what is fetched: a bundle has some kilobytes, a snapshot at most twice the 8 GiB that etcd advises as the most.
 	objectLimit = 16 << 30
+	// copyBytes are hashed and written at a time: no less than a decompressor gives, so that it goes on meanwhile.
+	copyBytes = 256 << 10
 	// windowLimit bounds the memory of a decompression; the frames of a backup have a MiB at most.
 	windowLimit = 8 << 20
 	// errorLimit bounds how much of an error's body is read.
@@ -146,7 +148,7 @@ func write(out string, body io.Reader, want, name string) error {
 	defer os.Remove(file.Name())
 	defer file.Close()
 	hash := sha256.New()
-	size, err := io.Copy(io.MultiWriter(file, hash), io.LimitReader(body, objectLimit+1))
+	size, err := io.CopyBuffer(io.MultiWriter(file, hash), io.LimitReader(body, objectLimit+1), make([]byte, copyBytes))
 	if err != nil {
 		return fmt.Errorf("%s: after %d bytes: %w", name, size, err)
 	}
