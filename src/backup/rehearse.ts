@@ -146,7 +146,6 @@ async function restoreAndCompare(
     restoreDataDirectory({
       programs,
       snapshot,
-      justFetched: true,
       dataDir,
       name,
       peerUrl: peer,

@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackupFacts } from '../../machines/backup.ts';
 import { type CataloguedBackup, readCatalog } from '../backup/catalog.ts';
@@ -15,8 +12,8 @@ import { pruneRegion } from '../backup/prune.ts';
 import { problemText } from '../backup/regions.ts';
 import { rehearse } from '../backup/rehearse.ts';
 import { chooseBackup } from '../backup/restore/choose.ts';
-import { fetchSnapshot } from '../backup/restore/fetch.ts';
 import { lossText, replayChangeLog } from '../backup/restore/replay.ts';
+import { shareSnapshot } from '../backup/restore/share.ts';
 import { nextRun } from '../backup/schedule.ts';
 import { takeBackup } from '../backup/take.ts';
 import { bundlePrefix } from '../bootstrap/bundle.ts';
@@ -271,29 +268,21 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
 
   /** Where the masters' role may read, and under a name of this attempt: in the clear there only for as long as the restore takes. */
   async function share(source: BackupSource, attempt: string, signal: AbortSignal) {
-    const file = join(scratch, `restore-${attempt}.db`);
-    await mkdir(scratch, { recursive: true, mode: 0o700 });
     const backupFound = await find(source.key, signal);
     const store = stores.find(({ region }) => region === source.region) ?? stores[0];
     if (store === undefined) throw new Error('there is at least one region');
-    await fetchSnapshot({ backup: backupFound, store, key, signal }, file);
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(file)) hash.update(chunk);
-    const name = `${bundlePrefix(cluster, 'control-plane')}restore-${attempt}.db`;
-    await shared.upload(name, createReadStream(file), { signal });
+    const name = `${bundlePrefix(cluster, 'control-plane')}restore-${attempt}.db.zst`;
+    const sha256 = await shareSnapshot({ backup: backupFound, store, key, signal }, shared, name);
     return {
       object: {
         region: objects.region,
         bucket: objects.bucket,
         endpoint: objects.endpoint ?? '',
         key: name,
-        sha256: hash.digest('hex'),
+        sha256,
       },
       revision: backupFound.manifest.etcd.revision,
-      async withdraw() {
-        await rm(file, { force: true });
-        await shared.delete(name);
-      },
+      withdraw: () => shared.delete(name),
     };
   }
 }

@@ -11,8 +11,9 @@ import type { AccountKey } from '../../src/backup/keys/account-key.ts';
 import { localKey } from '../../src/backup/keys/local-key.ts';
 import { type EtcdPrograms, localPrograms } from '../../src/backup/programs.ts';
 import { rehearse } from '../../src/backup/rehearse.ts';
-import { fetchBest } from '../../src/backup/restore/choose.ts';
+import { chooseBackup } from '../../src/backup/restore/choose.ts';
 import { REVISION_BUMP, restoreDataDirectory, snapshotStatus } from '../../src/backup/restore/etcdutl.ts';
+import { fetchSnapshot } from '../../src/backup/restore/fetch.ts';
 import { replayChangeLog } from '../../src/backup/restore/replay.ts';
 import { takeBackup } from '../../src/backup/take.ts';
 import { createEtcd, type EtcdClient } from '../../src/etcd/adapter.ts';
@@ -171,8 +172,10 @@ test('a cluster is backed up, rehearsed, lost, and restored to its last second (
 
   for (const name of ['m0', 'm1', 'm2']) await cluster.kill(name);
   const file = join(folder, 'restored.db');
-  const best = await fetchBest({ cluster: 'demo', stores, key, clock, file });
+  const best = await chooseBackup({ cluster: 'demo', stores, key, clock });
   expect(best).toMatchObject({ kind: 'chosen', region: 'cn-a', passedOver: [] });
+  if (best.kind === 'none') throw new Error(best.decision);
+  await fetchSnapshot({ backup: best.backup, store: best.store, key }, file);
   const status = await snapshotStatus(programs, file);
   const endpoint = 'http://127.0.0.1:23790';
   const peerUrl = 'http://127.0.0.1:23800';
@@ -180,7 +183,6 @@ test('a cluster is backed up, rehearsed, lost, and restored to its last second (
   await restoreDataDirectory({
     programs,
     snapshot: file,
-    justFetched: true,
     dataDir,
     name: 'm0',
     peerUrl,

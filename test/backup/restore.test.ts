@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { readCatalog } from '../../src/backup/catalog.ts';
 import { backupFigures } from '../../src/backup/figures.ts';
+import { openManifest } from '../../src/backup/manifest.ts';
 import { namesOf } from '../../src/backup/names.ts';
 import { restoreCandidates } from '../../src/backup/restore/candidates.ts';
 import { chooseBackup } from '../../src/backup/restore/choose.ts';
@@ -127,6 +128,28 @@ test('a verified one that can’t be read, an unverified one that can: the last 
     kind: 'none',
     passedOver: [{ id: stage.newest, why: 'no rehearsal has passed it' }],
   });
+});
+
+test('what no rehearsal has opened is opened before it is chosen; of a verified one the stored bytes are compared', async () => {
+  const stage = backupStage();
+  const { manifest } = await stage.take();
+  const [taken] = (await readCatalog({ ...stage, cluster: 'demo' })).backups;
+  if (!taken) throw new Error('the backup is in the catalogue');
+  const { signRecord } = await import('../../src/backup/signed.ts');
+  const dataKey = await openManifest(taken, stage.key);
+  // As if it had been sealed wrongly: all that is stored is as it was written, and opens to something else.
+  each(stage.stores, (store) =>
+    store.change(names.manifest(manifest.id), (content) => {
+      const { body } = JSON.parse(content.toString());
+      body.streams.snapshot.plainSha256 = '0'.repeat(64);
+      return Buffer.from(signRecord(body, dataKey));
+    }),
+  );
+  const before = await choose(stage);
+  expect(before).toMatchObject({ kind: 'none' });
+  expect(before.passedOver[0]?.why).toContain('SHA-256');
+  await stage.verify(taken);
+  expect(await choose(stage)).toMatchObject({ kind: 'chosen', region: 'cn-a' });
 });
 
 test('with none left it says what a person must decide', async () => {

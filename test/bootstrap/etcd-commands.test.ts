@@ -59,6 +59,12 @@ test('safety 45: the API servers are stopped for a restore, and stay so after a 
   expect(startControlPlane()).toContain('systemctl enable etcd kube-apiserver');
 });
 
+test('safety 49, 52: what a restore begins from is held to its hash after it was decompressed, and hashed once', () => {
+  const script = restoreSnapshot('a1', source);
+  expect(script).toContain(`--sha256 '${object.sha256}' --zstd --out`);
+  expect(script).toContain('--skip-hash-check');
+});
+
 test('safety 55: a restored cluster has a token of its own', () => {
   expect(restoreSnapshot('a1', source)).toContain("--initial-cluster-token 'demo-a1'");
 });

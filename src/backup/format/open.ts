@@ -34,7 +34,7 @@ export async function* open(
     return chunk;
   };
   try {
-    for await (const content of framesOf(stored, stream)) {
+    for await (const content of openFrames(stored, stream)) {
       const chunk = decompressFrame(content, stream);
       chunk.catch(() => undefined);
       decompressing.push(chunk);
@@ -52,8 +52,14 @@ export async function* open(
     throw damaged(stream.name, 'its SHA-256 is not the one in its manifest');
 }
 
-/** The frames' content, decrypted. Reads one frame ahead, since only what follows tells whether one is the last. */
-async function* framesOf(stored: AsyncIterable<Uint8Array>, stream: StreamKey): AsyncIterable<Buffer> {
+/**
+ * The frames' content, decrypted and as it was compressed: one after the other they are what `zstd -d` reads. For what comes out `open`'s
+ * promise holds. Reads one frame ahead, since only what follows tells whether one is the last.
+ */
+export async function* openFrames(
+  stored: AsyncIterable<Uint8Array>,
+  stream: StreamKey,
+): AsyncIterable<Buffer> {
   const reader = new ByteReader(stored);
   try {
     let sealed = await readFrame(reader, stream);

@@ -5,7 +5,7 @@ import type { AccountKey } from '../keys/account-key.ts';
 import type { ObjectStore } from '../objects/port.ts';
 import { problemText, type RegionProblem } from '../regions.ts';
 import { type PassedOver, type PresentVersions, restoreCandidates } from './candidates.ts';
-import { fetchMind, fetchSnapshot, openSnapshot } from './fetch.ts';
+import { fetchMind, readThrough } from './fetch.ts';
 
 export interface ChooseOptions {
   readonly cluster: string;
@@ -44,26 +44,8 @@ export type Choice =
  * The best backup, read through to its end and found whole: one that turns out to be damaged, cut off, empty or gone gives way to its
  * copy in the next region, and then to the next best. Rejects only with the signal's reason.
  */
-export function chooseBackup(options: ChooseOptions): Promise<Choice> {
-  return firstThatCan(options, async (backup, store) => {
-    await fetchMind({ backup, store, key: options.key, signal: options.signal });
-    const content = await openSnapshot({ backup, store, key: options.key, signal: options.signal });
-    for await (const _ of content);
-  });
-}
-
-/** The same, with its snapshot in a file, as `fetchSnapshot` leaves it. */
-export function fetchBest(options: ChooseOptions & { readonly file: string }): Promise<Choice> {
-  return firstThatCan(options, (backup, store) =>
-    fetchSnapshot({ backup, store, key: options.key, signal: options.signal }, options.file),
-  );
-}
-
-async function firstThatCan(
-  options: ChooseOptions,
-  attempt: (backup: CataloguedBackup, store: ObjectStore) => Promise<void>,
-): Promise<Choice> {
-  const { stores, signal } = options;
+export async function chooseBackup(options: ChooseOptions): Promise<Choice> {
+  const { stores, key, signal } = options;
   const catalog = await readCatalog(options);
   const { candidates, passedOver: left } = restoreCandidates(catalog, options);
   const passedOver: PassedOver[] = [...left];
@@ -72,7 +54,8 @@ async function firstThatCan(
       const store = stores.find((each) => each.region === region);
       if (!store) continue;
       try {
-        await attempt(backup, store);
+        await fetchMind({ backup, store, key, signal });
+        await readThrough({ backup, store, key, signal });
         return { kind: 'chosen', backup, region, store, passedOver, problems: catalog.problems };
       } catch (caught) {
         signal?.throwIfAborted();

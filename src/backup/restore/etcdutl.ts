@@ -52,13 +52,11 @@ export async function snapshotStatus(
 
 export interface DataDirectoryOptions {
   readonly programs: EtcdPrograms;
-  /** Holds a snapshot with its trailing SHA-256. */
-  readonly snapshot: string;
   /**
-   * `fetchSnapshot` has just left it here, with all bytes held to the SHA-256 in the manifest: then `etcdutl` does not hash them once more
+   * What `fetchSnapshot` has just left here, with all bytes held to the SHA-256 in the manifest: `etcdutl` does not hash them once more
    * (docs/decisions/backup.md).
    */
-  readonly justFetched: boolean;
+  readonly snapshot: string;
   /** Is made. It must be on the same file system as its parent. */
   readonly dataDir: string;
   /** The one member of the new cluster. */
@@ -76,7 +74,7 @@ export interface DataDirectoryOptions {
  * has left half done is removed; one that is finished stays as it is, since only a finished one gets the directory's name.
  */
 export async function restoreDataDirectory(options: DataDirectoryOptions): Promise<void> {
-  const { programs, snapshot, justFetched, dataDir, name, peerUrl, token, bump, signal } = options;
+  const { programs, snapshot, dataDir, name, peerUrl, token, bump, signal } = options;
   if (await exists(dataDir)) return;
   const draft = `${dataDir}.restoring`;
   await rm(draft, { recursive: true, force: true });
@@ -96,7 +94,7 @@ export async function restoreDataDirectory(options: DataDirectoryOptions): Promi
       peerUrl,
       '--initial-cluster-token',
       token,
-      ...(justFetched ? ['--skip-hash-check'] : []),
+      '--skip-hash-check',
       ...raised,
     ],
     LIMIT_MS,

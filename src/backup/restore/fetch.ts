@@ -1,13 +1,14 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import type { CataloguedBackup } from '../catalog.ts';
+import { type CataloguedBackup, isVerified } from '../catalog.ts';
 import { streamKey } from '../format/frame.ts';
+import { openFrames } from '../format/open.ts';
 import type { AccountKey } from '../keys/account-key.ts';
 import { openManifest } from '../manifest.ts';
 import { type ClusterMind, unpackMind } from '../mind.ts';
 import { namesOf, type StreamName } from '../names.ts';
 import type { ObjectStore } from '../objects/port.ts';
-import { storedContent } from '../read-back.ts';
+import { readBack, type StoredStream, storedBytes, storedContent } from '../read-back.ts';
 
 /** The database of a cluster is its secrets: nobody else reads it. */
 const PRIVATE = 0o600;
@@ -28,7 +29,7 @@ export interface FetchOptions {
  */
 export async function fetchSnapshot(options: FetchOptions, file: string): Promise<void> {
   const draft = `${file}.fetching`;
-  const content = await openSnapshot(options);
+  const content = storedContent(await storedStream(options, 'snapshot'), options.signal);
   try {
     await write(content, draft, options.signal);
     await rename(draft, file);
@@ -66,31 +67,39 @@ async function writeAll(handle: FileHandle, piece: Buffer, at: number): Promise<
 }
 
 /**
- * The snapshot as a stream, to hand on: `manifest.streams.snapshot` says its size and SHA-256. It counts only when the iteration has
- * ended without a failure. Throws the key's failures at once, `BackupDamaged` and the store's on the way.
+ * The snapshot as zstd frames, to hand on: whoever decompresses them has `manifest.streams.snapshot`'s plain bytes, and compares their
+ * SHA-256. It counts only when the iteration has ended without a failure. Throws the key's failures at once, `BackupDamaged` and the
+ * store's on the way.
  */
-export function openSnapshot(options: FetchOptions): Promise<AsyncIterable<Buffer>> {
-  return contentOf(options, 'snapshot');
+export async function compressedSnapshot(options: FetchOptions): Promise<AsyncIterable<Buffer>> {
+  const stored = await storedStream(options, 'snapshot');
+  return openFrames(storedBytes(stored, options.signal), stored.stream);
+}
+
+/**
+ * Reads the snapshot through to its end: returns if it can be restored from this region. Of a backup whose rehearsal has passed the stored
+ * bytes are compared, since the same ones were opened then; any other is opened. Throws as `fetchSnapshot`.
+ */
+export async function readThrough(options: FetchOptions): Promise<void> {
+  const depth = isVerified(options.backup) ? 'bytes' : 'content';
+  await readBack(await storedStream(options, 'snapshot'), depth, options.signal);
 }
 
 /** The cluster's spec, keys and pools out of a backup. */
 export async function fetchMind(options: FetchOptions): Promise<ClusterMind> {
-  return unpackMind(await buffer(await contentOf(options, 'mind')));
+  return unpackMind(await buffer(storedContent(await storedStream(options, 'mind'), options.signal)));
 }
 
-async function contentOf(
+async function storedStream(
   { backup, store, key, signal }: FetchOptions,
   name: StreamName,
-): Promise<AsyncIterable<Buffer>> {
+): Promise<StoredStream> {
   const { cluster, id, streams } = backup.manifest;
   const dataKey = await openManifest(backup, key, signal);
-  return storedContent(
-    {
-      store,
-      key: namesOf(cluster).stream(id, name),
-      facts: streams[name],
-      stream: streamKey(dataKey, `backup ${id} of ${cluster}`, name),
-    },
-    signal,
-  );
+  return {
+    store,
+    key: namesOf(cluster).stream(id, name),
+    facts: streams[name],
+    stream: streamKey(dataKey, `backup ${id} of ${cluster}`, name),
+  };
 }

@@ -31,7 +31,7 @@ const (
 )
 
 const usage = `usage:
-  wdrip-node fetch --region R --bucket B --key K --sha256 HASH --out FILE [--endpoint URL] [--limit 1m]
+  wdrip-node fetch --region R --bucket B --key K --sha256 HASH --out FILE [--zstd] [--endpoint URL] [--limit 1m]
   wdrip-node issue --ca PATH --out PATH --common-name NAME [--names A,B] [--addresses A,B] [--client]
   wdrip-node etcd --data-dir DIR --name N --peer-url URL --cert F --key F --ca F --seeds F --found F --force F -- ETCD-ARGUMENTS
   wdrip-node etcd-inspect --data-dir DIR
@@ -63,6 +63,7 @@ func fetch(args []string) error {
 	flags.StringVar(&object.Bucket, "bucket", "", "bucket")
 	flags.StringVar(&object.Key, "key", "", "key of the object")
 	flags.StringVar(&object.SHA256, "sha256", "", "what its content must hash to")
+	flags.BoolVar(&object.Zstd, "zstd", false, "decompress it: the content is what comes out")
 	out := flags.String("out", "", "file to write")
 	limit := flags.Duration("limit", defaultLimit, "how long to try")
 	_ = flags.Parse(args)

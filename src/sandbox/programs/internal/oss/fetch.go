@@ -14,11 +14,17 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 const (
 	// objectLimit bounds what is fetched: a bundle has some kilobytes, a snapshot at most twice the 8 GiB that etcd advises as the most.
 	objectLimit = 16 << 30
+	// copyBytes are hashed and written at a time: no less than a decompressor gives, so that it goes on meanwhile.
+	copyBytes = 256 << 10
+	// windowLimit bounds the memory of a decompression; the frames of a backup have a MiB at most.
+	windowLimit = 8 << 20
 	// errorLimit bounds how much of an error's body is read.
 	errorLimit = 16 << 10
 	// attemptLimit bounds one attempt.
@@ -35,6 +41,8 @@ type Object struct {
 	Region, Bucket, Key string
 	// SHA256 of the content, lower-case hex.
 	SHA256 string
+	// Zstd: it is stored as zstd frames; the content is what they decompress to.
+	Zstd bool
 }
 
 // NewClient is an HTTP client that goes through no proxy: both services are inside the cloud's network.
@@ -92,7 +100,26 @@ func attempt(ctx context.Context, client *http.Client, metadata string, object O
 		_ = xml.Unmarshal(body, &answer)
 		return fmt.Errorf("%s: status %d %s", name, response.StatusCode, answer.Code)
 	}
-	return write(out, response.Body, object.SHA256, name)
+	if !object.Zstd {
+		return write(out, response.Body, object.SHA256, name)
+	}
+	content := decompressed(response.Body)
+	defer content.Close()
+	return write(out, content, object.SHA256, name)
+}
+
+// decompressed is read beside its decompression: of two cores, one hashes and writes what the other has just made. Close it to end that.
+func decompressed(stored io.Reader) *io.PipeReader {
+	content, into := io.Pipe()
+	go func() {
+		decoder, err := zstd.NewReader(stored, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(windowLimit))
+		if err == nil {
+			_, err = decoder.WriteTo(into)
+			decoder.Close()
+		}
+		into.CloseWithError(err)
+	}()
+	return content
 }
 
 // url is virtual-hosted, as Alibaba Cloud wants it, and path-style where the host is an address or localhost.
@@ -111,7 +138,8 @@ func (o Object) url() (string, error) {
 	return base.Scheme + "://" + o.Bucket + "." + base.Host + EscapePath("/"+o.Key), nil
 }
 
-// write makes the file appear at once, with nobody else allowed to read it.
+// write makes the file appear at once, with nobody else allowed to read it. It need not outlive a power failure: whoever fetched it uses it
+// up at once, and fetches again when begun anew. To wait for the disk took a second for each GiB.
 func write(out string, body io.Reader, want, name string) error {
 	file, err := os.CreateTemp(filepath.Dir(out), ".fetch-*")
 	if err != nil {
@@ -120,7 +148,7 @@ func write(out string, body io.Reader, want, name string) error {
 	defer os.Remove(file.Name())
 	defer file.Close()
 	hash := sha256.New()
-	size, err := io.Copy(io.MultiWriter(file, hash), io.LimitReader(body, objectLimit+1))
+	size, err := io.CopyBuffer(io.MultiWriter(file, hash), io.LimitReader(body, objectLimit+1), make([]byte, copyBytes))
 	if err != nil {
 		return fmt.Errorf("%s: after %d bytes: %w", name, size, err)
 	}
@@ -129,9 +157,6 @@ func write(out string, body io.Reader, want, name string) error {
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
 		return fmt.Errorf("%s: its SHA-256 is %s, and should be %s", name, got, want)
-	}
-	if err := file.Sync(); err != nil {
-		return err
 	}
 	return os.Rename(file.Name(), out)
 }
