@@ -8,7 +8,7 @@ import { deadlines } from './limits.ts';
 import { decimalOf, hexOf, numberOf } from './numbers.ts';
 import type { Alarm, Asking, Endpoint, Etcd, Health, Member, MemberStatus, Membership } from './port.ts';
 import { verified } from './snapshot.ts';
-import { SnapshotCall, type SnapshotPiece } from './snapshot-call.ts';
+import { SnapshotCall } from './snapshot-call.ts';
 import { messagesOf } from './stream.ts';
 import { watchAll } from './watch.ts';
 
@@ -24,7 +24,6 @@ export interface EtcdClient extends Etcd {
 export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly clock: Clock }): EtcdClient {
   const { clock } = options;
   const connections = new Connections(options.tls, clock);
-  const snapshots = new Set<SnapshotCall>();
   type Client = ReturnType<Connections['client']>;
   const ask = <T>(
     endpoint: Endpoint,
@@ -156,9 +155,7 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
     async snapshot(endpoint, asking) {
       const what = `a snapshot of ${endpoint}`;
       const { version } = await status(endpoint, asking);
-      const call = new SnapshotCall(endpoint, options.tls);
-      snapshots.add(call);
-      call.once('close', () => snapshots.delete(call));
+      const call = connections.call(endpoint, (tls) => new SnapshotCall(endpoint, tls));
       const idleMs = asking?.timeoutMs ?? deadlines.snapshotPiece;
       const idle = () =>
         new Failure({
@@ -166,7 +163,7 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
           code: 'NoAnswer',
           message: `${what}: no more bytes for ${idleMs} ms`,
         });
-      const pieces = messagesOf<SnapshotPiece>(call, { clock, idleMs, idle, signal: asking?.signal });
+      const pieces = messagesOf(call, { clock, idleMs, idle, signal: asking?.signal });
       const first = await pieces.next().catch((caught: unknown) => {
         throw failureOf(caught, what);
       });
@@ -191,10 +188,7 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
     },
     watch: (endpoint, watching) => watchAll({ connections, clock, status }, endpoint, watching),
     apply: (endpoints, revisions, applying) => applyChanges(connections, endpoints, revisions, applying),
-    close() {
-      connections.close();
-      for (const call of snapshots) call.destroy(new Error('the client was closed'));
-    },
+    close: () => connections.close(),
   };
 }
 

@@ -3,6 +3,7 @@ import { Etcd3, type IHashKVRequest, type IHashKVResponse } from 'etcd3';
 import { Failure } from '../failure.ts';
 import { type Clock, wallTime } from '../runtime/clock.ts';
 import { failureOf } from './failures.ts';
+import type { GrpcCall } from './grpc-call.ts';
 import { keepaliveMs, longestMessageBytes, mostConnections, reconnectMs, windowBytes } from './limits.ts';
 import { type Asking, type Endpoint, mayAskNext, saysNothing } from './port.ts';
 
@@ -60,6 +61,7 @@ export class Connections {
   readonly #clock: Clock;
   /** In the order of their last use. */
   readonly #clients = new Map<Endpoint, MemberClient>();
+  readonly #calls = new Set<GrpcCall<unknown>>();
   #closed = false;
 
   constructor(tls: TlsMaterial | null, clock: Clock) {
@@ -69,12 +71,7 @@ export class Connections {
 
   /** The client of this endpoint. It is closed by `close`, or when too many others have been used since. */
   client(endpoint: Endpoint): MemberClient {
-    if (this.#closed)
-      throw new Failure({
-        kind: 'retryable',
-        code: 'Unreachable',
-        message: `${endpoint} is not asked: the client is closed`,
-      });
+    this.#mustBeOpen(endpoint);
     const client = this.#clients.get(endpoint) ?? this.#open(endpoint);
     this.#clients.delete(endpoint);
     this.#clients.set(endpoint, client);
@@ -84,6 +81,15 @@ export class Connections {
       old.close();
     }
     return client;
+  }
+
+  /** A call on a connection of its own, which is broken off by `close`. */
+  call<Call extends GrpcCall<unknown>>(endpoint: Endpoint, begin: (tls: TlsMaterial | null) => Call): Call {
+    this.#mustBeOpen(endpoint);
+    const call = begin(this.#tls);
+    this.#calls.add(call);
+    call.once('close', () => this.#calls.delete(call));
+    return call;
   }
 
   /** Asks one endpoint one thing. `what` names it in a failure. */
@@ -134,6 +140,16 @@ export class Connections {
     this.#closed = true;
     for (const client of this.#clients.values()) client.close();
     this.#clients.clear();
+    for (const call of this.#calls) call.destroy(new Error('the client was closed'));
+  }
+
+  #mustBeOpen(endpoint: Endpoint): void {
+    if (this.#closed)
+      throw new Failure({
+        kind: 'retryable',
+        code: 'Unreachable',
+        message: `${endpoint} is not asked: the client is closed`,
+      });
   }
 
   #open(endpoint: Endpoint): MemberClient {

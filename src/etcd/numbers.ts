@@ -22,7 +22,7 @@ export function signedDecimalOf(hex: string): string {
 }
 
 /** A revision, an index or a size. Throws `BadAnswer` for one beyond 2^53, which no cluster reaches. */
-export function numberOf(decimal: string, what: string): number {
+export function numberOf(decimal: string | number, what: string): number {
   const value = Number(decimal);
   if (Number.isSafeInteger(value)) return value;
   throw new Failure({

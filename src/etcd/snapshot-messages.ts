@@ -1,10 +1,8 @@
-/** Of gRPC before each message: whether it is compressed, and its length. */
-const PREFIX_BYTES = 5;
-/** Fields of etcd's `SnapshotResponse` (api/etcdserverpb/rpc.proto), and protobuf's kinds of them that it has. */
+import { BYTES, NUMBER, PREFIX_BYTES, varintAt } from './protobuf.ts';
+
+/** Fields of etcd's `SnapshotResponse` (api/etcdserverpb/rpc.proto). */
 const REMAINING_BYTES = 2;
 const BLOB = 3;
-const NUMBER = 0;
-const BYTES = 2;
 /** Of a field that is no blob: a header has some 40 bytes. More than that means that we read something else. */
 const LONGEST_FIELD_BYTES = 1024;
 
@@ -84,15 +82,4 @@ export class SnapshotMessages {
       throw new Error('what came is no message of a snapshot: it ends too early');
     return end;
   }
-}
-
-/** A number of protobuf's: seven bits a byte, the lowest first. Undefined: it has not come as a whole. */
-function varintAt(from: Buffer, start: number): { readonly value: number; readonly end: number } | undefined {
-  let value = 0;
-  for (let at = start; at < from.length; at += 1) {
-    const byte = from.readUInt8(at);
-    value += (byte & 0x7f) * 2 ** (7 * (at - start));
-    if (byte < 0x80) return { value, end: at + 1 };
-  }
-  return undefined;
 }

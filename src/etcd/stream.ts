@@ -1,7 +1,6 @@
-import { Readable } from 'node:stream';
-import type { IResponseStream } from 'etcd3';
 import type { Failure } from '../failure.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { GrpcCall } from './grpc-call.ts';
 
 /** Messages that wait in here before the server is asked to pause: one to give, one to come. */
 const fewWaiting = 2;
@@ -17,10 +16,10 @@ export interface Listening {
 
 /**
  * The messages of a call, asked of the server as they are taken. Whatever ends the iteration (the server, an error, the signal, the
- * caller that leaves its loop) ends the call. Errors are those of gRPC, as they are.
+ * caller that leaves its loop) ends the call. Errors are the call's, as they are.
  */
-export async function* messagesOf<T>(stream: IResponseStream<T>, listening: Listening): AsyncGenerator<T> {
-  const inbox = new Inbox(stream);
+export async function* messagesOf<T>(call: GrpcCall<T>, listening: Listening): AsyncGenerator<T> {
+  const inbox = new Inbox(call);
   try {
     for (;;) {
       const message = await inbox.next(listening);
@@ -28,40 +27,29 @@ export async function* messagesOf<T>(stream: IResponseStream<T>, listening: List
       yield message.value;
     }
   } finally {
-    endCall(stream);
+    call.cancel();
   }
 }
 
-/** Ends a call from our side. */
-export function endCall(stream: IResponseStream<unknown>): void {
-  if ('cancel' in stream && typeof stream.cancel === 'function') stream.cancel();
-}
-
 class Inbox<T> {
-  readonly #stream: IResponseStream<T>;
+  readonly #call: GrpcCall<T>;
   readonly #waiting: T[] = [];
   #ended = false;
-  #succeeded = false;
   #error: Error | null = null;
   #wake: () => void = () => {};
 
-  constructor(stream: IResponseStream<T>) {
-    this.#stream = stream;
-    stream.on('data', (message) => {
+  constructor(call: GrpcCall<T>) {
+    this.#call = call;
+    call.on('data', (message: T) => {
       this.#waiting.push(message);
-      if (this.#waiting.length >= fewWaiting && stream instanceof Readable) stream.pause();
+      if (this.#waiting.length >= fewWaiting) call.pause();
       this.#wake();
     });
-    stream.on('error', (error) => {
+    call.on('error', (error) => {
       this.#error = error;
       this.#wake();
     });
-    // The status may come while messages are still in the stream's own buffer: only both together are the end.
-    stream.on('status', ({ code }) => {
-      this.#succeeded = code === 0;
-      this.#wake();
-    });
-    stream.on('end', () => {
+    call.on('end', () => {
       this.#ended = true;
       this.#wake();
     });
@@ -74,8 +62,8 @@ class Inbox<T> {
       const value = this.#waiting.shift();
       if (value !== undefined) return { value };
       if (this.#error !== null) throw this.#error;
-      if (this.#ended && this.#succeeded) return null;
-      if (this.#stream instanceof Readable) this.#stream.resume();
+      if (this.#ended) return null;
+      this.#call.resume();
       const timely = await new Promise<boolean>((resolve) => {
         const cancel = clock.after(idleMs, () => resolve(false));
         const wake = () => {

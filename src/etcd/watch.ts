@@ -1,14 +1,12 @@
-import type { IEvent, IWatchRequest, IWatchResponse } from 'etcd3';
 import { Failure } from '../failure.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Connections } from './connections.ts';
 import { failureOf } from './failures.ts';
-import { hexOf, numberOf } from './numbers.ts';
 import type { Change, Endpoint, Etcd, RevisionChanges, WatchItem, Watching } from './port.ts';
-import { endCall, messagesOf } from './stream.ts';
+import { messagesOf } from './stream.ts';
+import { WatchCall } from './watch-call.ts';
+import type { WatchMessage } from './watch-messages.ts';
 
-/** From the first key there can be, to the last: a range that begins and ends with a zero byte is everything. */
-const everything = Buffer.from([0]);
 /** A watch that was asked for progress so many times without a word is dead. */
 const unanswered = 2;
 
@@ -28,28 +26,19 @@ export async function* watchAll(
     // etcd tells no progress of a watch that begins in the future (storage/mvcc/watchable_store.go), so it begins now, and what is not
     // wanted yet is left out.
     const { revision } = await status(endpoint, { signal });
-    const stream = await connections.client(endpoint).watchClient.watch();
-    const write = (request: IWatchRequest) => stream.write(request);
-    // A server that is busy can't split one revision's changes over messages without saying so (`fragment`).
-    write({
-      create_request: {
-        key: everything,
-        range_end: everything,
-        start_revision: Math.min(fromRevision, revision),
-        fragment: true,
-      },
-    });
+    const startRevision = Math.min(fromRevision, revision);
+    const call = connections.call(endpoint, (tls) => new WatchCall({ endpoint, tls, clock, startRevision }));
     let cancelTimer = () => {};
     const askForProgress = () => {
       cancelTimer = clock.after(progressMs, () => {
-        write({ progress_request: {} });
+        call.askForProgress();
         askForProgress();
       });
     };
     askForProgress();
     try {
       yield* items(
-        messagesOf(stream, {
+        messagesOf(call, {
           clock,
           idleMs: progressMs * (unanswered + 1),
           idle: () =>
@@ -65,7 +54,7 @@ export async function* watchAll(
       );
     } finally {
       cancelTimer();
-      endCall(stream);
+      call.cancel();
     }
   } catch (caught) {
     if (signal.aborted) return;
@@ -74,70 +63,60 @@ export async function* watchAll(
 }
 
 /** What the server's messages say, revision by revision. */
-export async function* items(
-  messages: AsyncIterable<IWatchResponse>,
+async function* items(
+  gathered: AsyncIterable<readonly WatchMessage[]>,
   fromRevision: number,
   what: string,
 ): AsyncGenerator<WatchItem> {
   let told = fromRevision - 1;
   /** Of a revision that may go on in the next fragment. */
-  let pending: RevisionChanges | null = null;
-  for await (const message of messages) {
-    if (message.canceled) {
-      const compactRevision = numberOf(message.compact_revision, 'the compacted revision');
-      if (compactRevision > fromRevision) {
-        yield { kind: 'compacted', compactRevision };
-        return;
-      }
-      throw new Failure({
-        kind: 'retryable',
-        code: 'WatchCancelled',
-        message: `${what}: etcd has ended it: ${message.cancel_reason}`,
-      });
-    }
-    if (message.created) continue;
-    if (message.events.length === 0) {
-      const revision = numberOf(message.header.revision, 'a revision');
+  let pending: GrowingRevision | undefined;
+  for await (const messages of gathered) {
+    const revisions: GrowingRevision[] = pending === undefined ? [] : [pending];
+    let fragment = pending !== undefined;
+    let progress: number | undefined;
+    for (const message of messages) {
+      if (message.canceled || message.created) continue;
       // While a revision is half told there is no progress to tell.
-      if (pending === null && revision >= told) {
-        told = revision;
-        yield { kind: 'progress', revision };
-      }
-      continue;
+      if (message.changes.length === 0) progress = fragment ? progress : message.revision;
+      else fragment = message.fragment;
+      for (const change of message.changes) if (change.modRevision >= fromRevision) add(revisions, change);
     }
-    const wanted = message.events.filter(({ kv }) => Number(kv.mod_revision) >= fromRevision);
-    const grouped = group(pending, wanted);
-    pending = message.fragment ? (grouped.pop() ?? null) : null;
-    const last = grouped.at(-1);
-    if (last === undefined) continue;
-    told = last.revision;
-    yield { kind: 'changes', revision: told, revisions: grouped };
+    pending = fragment ? revisions.pop() : undefined;
+    const last = revisions.at(-1);
+    if (last !== undefined) {
+      told = last.revision;
+      yield { kind: 'changes', revision: told, revisions };
+    }
+    if (progress !== undefined && progress >= told) {
+      told = progress;
+      yield { kind: 'progress', revision: told };
+    }
+    const canceled = messages.find((message) => message.canceled);
+    if (canceled !== undefined) {
+      const { compactRevision, cancelReason } = canceled;
+      if (compactRevision <= fromRevision) throw ended(what, `: ${cancelReason}`);
+      yield { kind: 'compacted', compactRevision };
+      return;
+    }
   }
-  throw new Failure({ kind: 'retryable', code: 'WatchCancelled', message: `${what}: etcd has ended it` });
+  throw ended(what, '');
 }
 
-function group(pending: RevisionChanges | null, events: readonly IEvent[]): RevisionChanges[] {
-  const grouped: { revision: number; changes: Change[] }[] =
-    pending === null ? [] : [{ revision: pending.revision, changes: [...pending.changes] }];
-  for (const event of events) {
-    const change = changeOf(event);
-    const last = grouped.at(-1);
-    if (last?.revision === change.modRevision) last.changes.push(change);
-    else grouped.push({ revision: change.modRevision, changes: [change] });
-  }
-  return grouped;
+interface GrowingRevision extends RevisionChanges {
+  readonly changes: Change[];
 }
 
-function changeOf({ type, kv }: IEvent): Change {
-  const modRevision = numberOf(kv.mod_revision, 'a revision');
-  if (type === 'Delete') return { type: 'delete', key: kv.key, modRevision };
-  return {
-    type: 'put',
-    key: kv.key,
-    value: kv.value,
-    version: numberOf(kv.version, 'a version'),
-    createRevision: numberOf(kv.create_revision, 'a revision'),
-    modRevision,
-    lease: kv.lease === '0' ? null : hexOf(kv.lease),
-  };
+function add(revisions: GrowingRevision[], change: Change): void {
+  const last = revisions.at(-1);
+  if (last?.revision === change.modRevision) last.changes.push(change);
+  else revisions.push({ revision: change.modRevision, changes: [change] });
+}
+
+function ended(what: string, why: string): Failure {
+  return new Failure({
+    kind: 'retryable',
+    code: 'WatchCancelled',
+    message: `${what}: etcd has ended it${why}`,
+  });
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { chainFaults, chainFrom } from '../../src/backup/change-log/chain.ts';
 import { decodeRevisions, encodeRevision } from '../../src/backup/change-log/encoding.ts';
 import { type LogPiece, readLog } from '../../src/backup/change-log/read.ts';
-import { digest, logPurpose } from '../../src/backup/change-log/segment.ts';
+import { digest, logPurpose, openSegment } from '../../src/backup/change-log/segment.ts';
 import { segmentKey } from '../../src/backup/change-log/segment-name.ts';
 import { LogWriter } from '../../src/backup/change-log/writer.ts';
 import type { RegionProblem } from '../../src/backup/regions.ts';
@@ -51,8 +51,8 @@ const plain = ({ revision: number, changes }: RevisionChanges) => ({
   number,
   changes: changes.map((each) => ({
     ...each,
-    key: [...each.key],
-    ...('value' in each ? { value: [...each.value] } : {}),
+    key: Buffer.from(each.key).toString('hex'),
+    ...('value' in each ? { value: Buffer.from(each.value).toString('hex') } : {}),
   })),
 });
 
@@ -118,6 +118,32 @@ async function read(stage: BackupStage, after: number, until?: number) {
 
 const range = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+test('what is seen while segments are made comes out as it was, however it lies in the buffers', async () => {
+  const stage = backupStage();
+  const key = await stage.key.generate(logPurpose('demo', 'w'));
+  const log = new LogWriter({ cluster: 'demo', history: 'c1', writer: 'w', key, after: 0, previous: null });
+  // Larger than a buffer, several to a buffer, and some that share one with the segment before.
+  const sizes = [300_000, 70_000, 70_000, 90_000, 90_000, 90_000, 10, 600_000, 10, 10];
+  const revisions = sizes.map((size, index): RevisionChanges => {
+    const value = Buffer.alloc(size, index);
+    return { revision: index + 1, changes: put(index + 1).changes.map((each) => ({ ...each, value })) };
+  });
+  const sealing = [];
+  for (const each of revisions) {
+    log.add(each, stage.clock.now());
+    if (each.revision % 3 !== 0) sealing.push(log.cut());
+  }
+  const read: RevisionChanges[] = [];
+  for (const segment of await Promise.all(sealing)) {
+    if (!segment) throw new Error('there is something to cut');
+    const opened = await openSegment(segment.stored, 'demo', segment.name, stage.key);
+    read.push(...opened.revisions);
+    const last = opened.revisions.at(-1);
+    expect(last && digest(encodeRevision(last))).toBe(segment.header.tail.sha256);
+  }
+  expect(read.map(plain)).toEqual(revisions.map(plain));
+});
 
 test('segments lead from a backup to the end, each revision once, from whatever region has them', async () => {
   const stage = backupStage();

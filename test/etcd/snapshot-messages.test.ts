@@ -1,22 +1,13 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { field } from '../../src/etcd/protobuf.ts';
 import { SnapshotMessages } from '../../src/etcd/snapshot-messages.ts';
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let left = value;
-  for (; left >= 0x80; left = Math.floor(left / 0x80)) bytes.push((left % 0x80) | 0x80);
-  return Buffer.from([...bytes, left]);
-}
-
-const field = (number: number, content: Buffer) =>
-  Buffer.concat([Buffer.from([number * 8 + 2]), varint(content.length), content]);
 
 /** A message as etcd 3.6 writes one: header, remaining bytes, blob, version. */
 function message(blob: Buffer, remaining: number, compressed = 0): Buffer {
   const content = Buffer.concat([
     field(1, Buffer.from('header')),
-    ...(remaining === 0 ? [] : [Buffer.from([2 * 8]), varint(remaining)]),
+    ...(remaining === 0 ? [] : [field(2, remaining)]),
     ...(blob.length === 0 ? [] : [field(3, blob)]),
     field(4, Buffer.from('3.6.0')),
   ]);

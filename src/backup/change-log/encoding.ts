@@ -6,25 +6,37 @@ const DELETE = 2;
 /** revision (8 bytes), number of changes (4). */
 const REVISION_HEAD_BYTES = 12;
 const LENGTH_BYTES = 4;
+const nothing = Buffer.alloc(0);
 /** version and createRevision. */
 const NUMBERS_BYTES = 16;
 
-/**
- * One revision's changes as bytes: `revision, count, (type, key, [value, lease, version, createRevision])…`; lengths are 32 bits,
- * big-endian.
- */
-export function encodeRevision({ revision, changes }: RevisionChanges): Buffer {
-  let bytes = REVISION_HEAD_BYTES;
-  for (const change of changes) bytes += encodedBytes(change);
-  // Filled to the last byte, below.
-  const all = Buffer.allocUnsafe(bytes);
-  let at = all.writeBigUInt64BE(BigInt(revision));
-  at = all.writeUInt32BE(changes.length, at);
-  for (const change of changes) at = writeChange(all, at, change);
+/** One revision's changes as bytes. */
+export function encodeRevision(revision: RevisionChanges): Buffer {
+  // Filled to the last byte.
+  const all = Buffer.allocUnsafe(encodedBytes(revision));
+  writeRevision(all, 0, revision);
   return all;
 }
 
-/** What `encodeRevision` made, one after the other. Throws `BackupDamaged` naming `what`. */
+/** How many bytes `writeRevision` writes. */
+export function encodedBytes({ changes }: RevisionChanges): number {
+  let bytes = REVISION_HEAD_BYTES;
+  for (const change of changes) bytes += bytesOf(change);
+  return bytes;
+}
+
+/**
+ * Writes one revision's changes from an offset on: `revision, count, (type, key, [value, lease, version, createRevision])…`; lengths are
+ * 32 bits, big-endian. Gives where they end.
+ */
+export function writeRevision(all: Buffer, from: number, { revision, changes }: RevisionChanges): number {
+  let at = writeNumber(all, from, revision);
+  at = all.writeUInt32BE(changes.length, at);
+  for (const change of changes) at = writeChange(all, at, change);
+  return at;
+}
+
+/** What `writeRevision` wrote, one after the other. Throws `BackupDamaged` naming `what`. */
 export function decodeRevisions(content: Buffer, what: string): readonly RevisionChanges[] {
   let at = 0;
   const take = (bytes: number): Buffer => {
@@ -62,7 +74,7 @@ export function decodeRevisions(content: Buffer, what: string): readonly Revisio
   return revisions;
 }
 
-function encodedBytes(change: Change): number {
+function bytesOf(change: Change): number {
   const key = 1 + LENGTH_BYTES + change.key.length;
   if (change.type === 'delete') return key;
   return key + 2 * LENGTH_BYTES + change.value.length + Buffer.byteLength(change.lease ?? '') + NUMBERS_BYTES;
@@ -74,9 +86,15 @@ function writeChange(all: Buffer, from: number, change: Change): number {
   at = writeBytes(all, at, change.key);
   if (change.type === 'delete') return at;
   at = writeBytes(all, at, change.value);
-  at = writeBytes(all, at, Buffer.from(change.lease ?? ''));
-  at = all.writeBigUInt64BE(BigInt(change.version), at);
-  return all.writeBigUInt64BE(BigInt(change.createRevision), at);
+  at = writeBytes(all, at, change.lease === null ? nothing : Buffer.from(change.lease));
+  at = writeNumber(all, at, change.version);
+  return writeNumber(all, at, change.createRevision);
+}
+
+/** 64 bits, by halves: a bigint for each would be garbage. */
+function writeNumber(all: Buffer, from: number, value: number): number {
+  const at = all.writeUInt32BE(Math.floor(value / 2 ** 32), from);
+  return all.writeUInt32BE(value % 2 ** 32, at);
 }
 
 function writeBytes(all: Buffer, from: number, content: Uint8Array): number {

@@ -1,7 +1,10 @@
 import type { RevisionChanges } from '../../etcd/port.ts';
 import type { DataKey } from '../keys/account-key.ts';
-import { encodeRevision } from './encoding.ts';
+import { encodedBytes, writeRevision } from './encoding.ts';
 import { digest, SEGMENT_BYTES, type SealedSegment, type SegmentHeader, sealSegment } from './segment.ts';
+
+/** Revisions are written into buffers of so many bytes: one for each of thousands a second would be work for the garbage collector. */
+const BUFFER_BYTES = 256 * 1024;
 
 /** A revision, and the hash of what it changed. */
 export type Tail = SegmentHeader['tail'];
@@ -20,14 +23,21 @@ export interface WriterOptions {
 /** Gathers changes, and makes segments of them, each of which names the one before. */
 export class LogWriter {
   readonly #options: WriterOptions;
+  /** Of buffers that are full, since the last segment. */
   #encoded: Buffer[] = [];
+  /** The one that is being filled: up to `#from` it belongs to segments before. */
+  #buffer: Buffer = Buffer.alloc(0);
+  #from = 0;
+  #filled = 0;
   #bytes = 0;
   #first: number;
   #last: number;
   #oldestAt: number | undefined;
   #newestAt = 0;
   /** The last revision taken in. It is hashed when that is asked for: of a busy etcd's thousands a second one counts. */
-  #newest: { readonly revision: number; readonly encoded: Buffer } | undefined;
+  #newest:
+    | { readonly revision: number; readonly within: Buffer; readonly start: number; readonly end: number }
+    | undefined;
   #tail: Tail | undefined;
   #sequence = 0;
   #previous: Promise<string | null>;
@@ -59,20 +69,25 @@ export class LogWriter {
   get tail(): Tail | undefined {
     const newest = this.#newest;
     if (newest !== undefined && newest.revision !== this.#tail?.revision)
-      this.#tail = { revision: newest.revision, sha256: digest(newest.encoded) };
+      this.#tail = {
+        revision: newest.revision,
+        sha256: digest(newest.within.subarray(newest.start, newest.end)),
+      };
     return this.#tail;
   }
 
   /** Takes in a revision, seen at `now`. One that is in the log already is left out. */
   add(revision: RevisionChanges, now: number): void {
     if (revision.revision <= this.#last) return;
-    const encoded = encodeRevision(revision);
-    this.#encoded.push(encoded);
-    this.#bytes += encoded.length;
+    const bytes = encodedBytes(revision);
+    if (bytes > this.#buffer.length - this.#filled) this.#open(Math.max(bytes, BUFFER_BYTES));
+    const start = this.#filled;
+    this.#filled = writeRevision(this.#buffer, start, revision);
+    this.#bytes += bytes;
     this.#last = revision.revision;
     this.#oldestAt ??= now;
     this.#newestAt = now;
-    this.#newest = { revision: revision.revision, encoded };
+    this.#newest = { revision: revision.revision, within: this.#buffer, start, end: this.#filled };
   }
 
   /** Nothing up to and including `revision` is still to come. */
@@ -96,6 +111,7 @@ export class LogWriter {
       newestAt: this.#newestAt,
       tail,
     };
+    this.#put();
     const encoded = this.#encoded;
     const sealing = this.#previous.then((previous) => sealSegment({ ...header, previous }, encoded, key));
     this.#previous = sealing.then(({ sha256 }) => sha256);
@@ -106,5 +122,18 @@ export class LogWriter {
     this.#bytes = 0;
     this.#oldestAt = undefined;
     return sealing;
+  }
+
+  #open(bytes: number): void {
+    this.#put();
+    this.#buffer = Buffer.allocUnsafeSlow(bytes);
+    this.#from = 0;
+    this.#filled = 0;
+  }
+
+  /** What has been filled since the last segment goes into the next one. */
+  #put(): void {
+    if (this.#filled > this.#from) this.#encoded.push(this.#buffer.subarray(this.#from, this.#filled));
+    this.#from = this.#filled;
   }
 }
