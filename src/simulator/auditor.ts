@@ -38,6 +38,8 @@ import { instanceIdOf } from './world/objects.ts';
 import type { World } from './world/world.ts';
 
 const hourMs = 3_600_000;
+/** Where a boot is no longer waited for. */
+const rested = /^(recovering|healthy|joining|throttled|held|awaitingCloud|retiring)/;
 /** What the watch has not told is found by looking within this. */
 const longestNewsMs = 120_000;
 /** An announcement is no repair's business: it is made once, and may be lost while the API is disturbed or the supervisor is new. */
@@ -102,8 +104,8 @@ export class Auditor {
       heardAt !== undefined
     )
       judge('safety 23', recoversOnFreshWord({ slot, bootedAt: booted.at, heardAt }));
-    if (/^(recovering|healthy|joining|throttled|held|awaitingCloud|retiring)/.test(actor.state))
-      this.#booted.delete(slot);
+    // Of the commit that a life has died in nothing was told: where it left the actor is seen by the next move.
+    if (rested.test(actor.state) || rested.test(from)) this.#booted.delete(slot);
     const work = workOf(actor.state);
     if (work === null) return;
     const begins = this.#begins(life, actor, work, before);

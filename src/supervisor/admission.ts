@@ -29,6 +29,8 @@ export interface AdmissionFacts {
   readonly cloud: { readonly state: 'seen' } | { readonly state: 'unseen'; readonly why: string };
   /** Whether the instance carries this cluster's tag. `none`: there is no instance. */
   readonly tagged: 'yes' | 'no' | 'none';
+  /** The cloud has locked the instance, by the newest list or by what an effect was told. */
+  readonly locked: boolean;
   /** The worst of the storms of the node's pool and zone. */
   readonly storm:
     | { readonly state: 'calm' }
@@ -102,6 +104,7 @@ function refuse(rule: AdmissionRule, why: string): Decision {
 /** The first rule that holds the repair back, in the order in which a person would want to hear of it. */
 export function admit(request: AdmissionRequest, facts: AdmissionFacts): Decision {
   if (facts.tagged === 'no') return refuse('foreign', "the instance does not carry this cluster's tag");
+  if (facts.locked) return refuse('locked', 'the cloud has locked its instance: a person must clear that');
   if (facts.pausedBy !== null) return refuse('paused', `repairs are paused (${facts.pausedBy})`);
   if (facts.sight.state === 'blind')
     return refuse('blind', `the Kubernetes API cannot be seen: ${facts.sight.why}`);

@@ -117,7 +117,6 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
       throw new Error(
         `the cloud knows none of the ${known.length} instances of this cluster: are the account and region right?`,
       );
-    const repairing = await repairingOf(options.troubled().filter((id) => found.has(id)));
     if (found !== instances) {
       for (const [id, instance] of found) touchIfOther(touched, id, instances.get(id), instance);
       for (const [id, instance] of instances)
@@ -125,10 +124,13 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
       [instances, slots] = [found, groupBySlot(list.instances)];
       listed = unlisted.size === 0 ? list.instances : null;
     }
-    for (const ids of [differing(gone, missing), differing(view.repairing, repairing)])
-      for (const id of ids) touched.ids.add(id);
+    for (const id of differing(gone, missing)) touched.ids.add(id);
     [gone, knownBefore] = [missing, known];
-    view = { instances, gone, repairing, askedAt: list.askedAt, askedAlone: noneAskedAlone };
+    // What was found is known, whether or not the next question is answered.
+    view = { ...view, instances, gone, askedAt: list.askedAt, askedAlone: noneAskedAlone };
+    const repairing = await repairingOf(options.troubled().filter((id) => found.has(id)));
+    for (const id of differing(view.repairing, repairing)) touched.ids.add(id);
+    view = { ...view, repairing };
     [listedAt, seenAt] = [startedAt, clock.now()];
   }
 

@@ -50,6 +50,7 @@ export function factsFor(request: AdmissionRequest, known: Knowledge): Admission
     ready: seen?.ready === true && seen.heartbeatAt >= context.actedAt,
     cloud: known.cloudUnseen === null ? { state: 'seen' } : { state: 'unseen', why: known.cloudUnseen },
     tagged: ours,
+    locked: seen?.instance === 'locked' || context.instance === 'locked',
     storm,
     // Not even a question goes to an instance that is not ours, or not known to be.
     confirmed:

@@ -35,6 +35,14 @@ function isMarked({ node }: Observation): boolean {
   return node !== null && (node.cordonedByWdrip || node.annotations[kubernetesNames.repair] !== undefined);
 }
 
+/** What the actor believes of its instance an effect was told by the cloud: an older list knows less. */
+function isProven({ instance, failure }: NodeActor['context']): boolean {
+  return (
+    (instance === 'gone' && failure?.code === 'InstanceGone') ||
+    (instance === 'locked' && failure?.code === 'InstanceLocked')
+  );
+}
+
 /**
  * The events that bring an actor's memory up to what is known. Level-triggered: it compares, and never counts on an earlier event having
  * arrived. While blind only what needs no sight is told.
@@ -64,8 +72,9 @@ export function news(actor: NodeActor, look: Look): readonly NodeEvent[] {
     const kind = state === 'unknown' || state === 'joining' ? state : 'other';
     const isTooEarly =
       state.endsWith('awaitingReady') && look.seen.instanceAskedAt < record.since + listLagMs;
+    const isOverruled = isProven(context) && look.seen.instanceAskedAt < record.since;
     for (const event of differences(context, kind, look.seen, at))
-      if (!(isTooEarly && event.type === 'INSTANCE_CHANGED' && event.instance === 'stopped'))
+      if (event.type !== 'INSTANCE_CHANGED' || !(isOverruled || (isTooEarly && event.instance === 'stopped')))
         events.push(event);
   }
   return events;

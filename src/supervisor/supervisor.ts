@@ -294,12 +294,6 @@ export class Supervisor {
     // Scaled up again: the actor hears of it with the next look.
     if (request.rung === 'retiring' && this.#slots.isWanted(request.slot))
       return { granted: false, rule: 'wanted', why: 'its pool wants it again' };
-    if (request.rung === 'retiring' && this.fleet.get(request.slot)?.context.instance === 'locked')
-      return {
-        granted: false,
-        rule: 'locked',
-        why: 'the cloud has locked its instance: a person must clear that',
-      };
     const failedAt = this.#failedAt.get(request.slot);
     const suspectMs = policyValue(this.fleet.get(request.slot)?.context.policy ?? noChanges, 'suspectMs');
     if (request.rung !== 'retiring' && failedAt !== undefined && known.now - failedAt < suspectMs)

@@ -18,6 +18,7 @@ const free: AdmissionFacts = {
   ready: false,
   cloud: { state: 'seen' },
   tagged: 'yes',
+  locked: false,
   storm: { state: 'calm' },
   confirmed: 'no',
   holdsPermit: false,
@@ -44,6 +45,13 @@ const table: readonly Row[] = [
   { when: 'nothing speaks against it', facts: {}, answer: 'granted' },
   { when: "the instance lacks the cluster's tag", facts: { tagged: 'no' }, answer: 'foreign' },
   { when: 'there is no instance any more', facts: { tagged: 'none' }, answer: 'granted' },
+  { when: 'the cloud has locked the instance', facts: { locked: true }, answer: 'locked' },
+  {
+    when: 'a lock is in the way of the end of a slot too',
+    facts: { locked: true },
+    asked: { rung: 'retiring' },
+    answer: 'locked',
+  },
   { when: 'the cluster is paused', facts: { pausedBy: 'cluster' }, answer: 'paused' },
   {
     when: 'a pause even for the kubelet',

@@ -5,7 +5,7 @@ import { createVirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { watchCloud } from '../../src/supervisor/cloud-watch.ts';
 import { FakeCloud } from '../effects/fake-cloud.ts';
 
-function setUp(known: readonly string[]) {
+function setUp(known: readonly string[], troubled: readonly string[] = []) {
   const clock = createVirtualClock(1_000);
   const cloud = new FakeCloud();
   cloud.now = () => clock.now();
@@ -16,7 +16,7 @@ function setUp(known: readonly string[]) {
       log: silentLog,
       cluster: 'test',
       known: () => known,
-      troubled: () => [],
+      troubled: () => troubled,
       intervalMs: () => 10_000,
       changed: () => {},
     });
@@ -66,6 +66,19 @@ describe('watching the cloud', () => {
     expect(watch.unseenBecause()).toBeNull();
     await clock.advance(10_000);
     expect(watch.unseenBecause()).toMatch(/is 59 s old \(no answer came\)/);
+    await Promise.all([watch.stop(), clock.advance(0)]);
+  });
+
+  test('what a list says is known, even if the question after it gets no answer; but it is not acted on as a whole', async () => {
+    const { clock, cloud, start } = setUp(['i-1'], ['i-1']);
+    const { id } = cloud.add();
+    cloud.executingSystemEvents = async () => {
+      throw new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'no answer came' });
+    };
+    const watch = start();
+    await clock.advance(0);
+    expect(watch.view().instances.get(id)?.status).toBe('Running');
+    expect(watch.unseenBecause()).toBe('no answer came');
     await Promise.all([watch.stop(), clock.advance(0)]);
   });
 

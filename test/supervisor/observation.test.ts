@@ -241,6 +241,23 @@ describe('news', () => {
   const pauses = { cluster: false, pools: [], slots: [] };
   const base = { now, sighted: true, seen: look({}), pauses, policy: {}, memberInChange: false };
 
+  test.each([
+    ['locked', 'InstanceLocked'],
+    ['gone', 'InstanceGone'],
+  ] as const)(
+    'that an instance is %s, as an effect was told, is not taken back by an older list',
+    (instance, code) => {
+      const told = actor({ instance, failure: { kind: 'rejected', code, message: '' } }, 'held');
+      const seen = look({});
+      const since = (ms: number) => ({
+        ...told,
+        record: { ...told.record, since: seen.instanceAskedAt + ms },
+      });
+      expect(news(since(1), { ...base, seen }).map(({ type }) => type)).toEqual([]);
+      expect(news(since(0), { ...base, seen }).map(({ type }) => type)).toEqual(['INSTANCE_CHANGED']);
+    },
+  );
+
   test('safety 2: while blind only the loss of sight is told, and a healthy node is not even told that', () => {
     const blind = { ...base, sighted: false, seen: null };
     expect(news(actor({ ready: false }, 'suspect'), blind)).toEqual([{ type: 'SIGHT_LOST', at: now }]);
