@@ -100,7 +100,8 @@ export const deciding: readonly Mutant[] = [
         new: "    if (state === 'blind') return;\n    if (why === 'never') {\n      log.warn",
       },
     ],
-    seeds: 40,
+    options: { faults: 'apiUnreachable,needsReboot,diskBroken' },
+    seeds: 20,
   },
   {
     name: 'staleBelieved',
@@ -113,7 +114,7 @@ export const deciding: readonly Mutant[] = [
         new: '',
       },
     ],
-    options: { faults: 'needsReboot,diskBroken,blip,flaps,rebootedByPerson,watchLate,cloudListsLate' },
+    options: { faults: 'liedAbout,flaps,blip,watchLate' },
     seeds: 60,
   },
   {
