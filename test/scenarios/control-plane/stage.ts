@@ -52,6 +52,8 @@ const file = z.looseObject({
 });
 const replicas = 4;
 const backupMs = 60_000;
+/** A list of pods, asked for again if its connection breaks, in ms. */
+const readMs = 10_000;
 const nodeOf = (name: string) => name.split('.').at(-1) ?? '';
 
 export async function openMastersStage(options: Parameters<typeof openBench>[0]): Promise<MastersStage> {
@@ -132,9 +134,12 @@ export async function openMastersStage(options: Parameters<typeof openBench>[0])
       await supervisor.start();
     },
     async pods() {
-      const { items } = await core.listNamespacedPod({ namespace: 'default' });
+      // A connection that is kept open may be that of an API server that is no more: every client asks again then.
+      const listed = await until(patience, 'the pods to be listed', readMs, () =>
+        core.listNamespacedPod({ namespace: 'default' }).catch(() => null),
+      );
       return new Map(
-        items.map(({ metadata, status }) => [
+        listed.items.map(({ metadata, status }) => [
           metadata?.uid ?? '',
           (status?.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0),
         ]),
