@@ -231,6 +231,8 @@ const ladder = setup({
     actionDeadline: ({ context }) => policyValue(context.policy, 'actionMs'),
     cloudWait: ({ context }) => policyValue(context.policy, 'cloudWaitMs'),
     throttle: ({ context }) => policyValue(context.policy, 'throttleMs'),
+    // As long as a climb that failed rests, and gives its permit back.
+    permitWait: ({ context }) => policyValue(context.policy, 'throttleMs'),
     settling: ({ context }) => policyValue(context.policy, 'settleMs'),
     recoverRetry: ({ context }) => policyValue(context.policy, 'recoverRetryMs'),
   },
@@ -380,6 +382,15 @@ const ladder = setup({
   },
 });
 
+/** A climb keeps its permit from rung to rung. What holds it between two may last until others of the pool are repaired, which wait for that. */
+const permitNotKeptForEver = {
+  permitWait: {
+    actions: 'returnPermit',
+    description:
+      'Held for so long: others of the pool may go first. A storm that holds it may be theirs to end.',
+  },
+} as const;
+
 /**
  * Every rung asks first, and asks again whenever what it would do is no longer the right thing. A kubelet's restart takes nothing away
  * from users: it asks (sight, storms, pauses), but what it gets is no permit, or the next rung would pass the budget with it.
@@ -403,6 +414,7 @@ const admitting = (
       },
       onError: { target: '#node.throttled', actions: 'noteFailure' },
     },
+    after: rung === 'restartingKubelet' ? {} : permitNotKeptForEver,
     on: {
       NODE_READY: { guard: 'isNews', target: '#node.recovering', actions: 'noteReady' },
       INSTANCE_CHANGED: {

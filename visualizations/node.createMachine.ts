@@ -288,6 +288,7 @@ export const nodeMachine = createMachine({
                   "actions": "noteFailure"
                 }
               },
+              "after": {},
               "on": {
                 "NODE_READY": {
                   "guard": "isNews",
@@ -398,6 +399,12 @@ export const nodeMachine = createMachine({
                   "actions": "noteFailure"
                 }
               },
+              "after": {
+                "permitWait": {
+                  "actions": "returnPermit",
+                  "description": "Held for so long: others of the pool may go first. A storm that holds it may be theirs to end."
+                }
+              },
               "on": {
                 "NODE_READY": {
                   "guard": "isNews",
@@ -482,6 +489,12 @@ export const nodeMachine = createMachine({
                 "onError": {
                   "target": "#node.throttled",
                   "actions": "noteFailure"
+                }
+              },
+              "after": {
+                "permitWait": {
+                  "actions": "returnPermit",
+                  "description": "Held for so long: others of the pool may go first. A storm that holds it may be theirs to end."
                 }
               },
               "on": {
@@ -601,6 +614,12 @@ export const nodeMachine = createMachine({
                   "actions": "noteFailure"
                 }
               },
+              "after": {
+                "permitWait": {
+                  "actions": "returnPermit",
+                  "description": "Held for so long: others of the pool may go first. A storm that holds it may be theirs to end."
+                }
+              },
               "on": {
                 "NODE_READY": {
                   "guard": "isNews",
@@ -685,6 +704,12 @@ export const nodeMachine = createMachine({
                 "onError": {
                   "target": "#node.throttled",
                   "actions": "noteFailure"
+                }
+              },
+              "after": {
+                "permitWait": {
+                  "actions": "returnPermit",
+                  "description": "Held for so long: others of the pool may go first. A storm that holds it may be theirs to end."
                 }
               },
               "on": {
@@ -801,6 +826,12 @@ export const nodeMachine = createMachine({
                   "actions": "noteFailure"
                 }
               },
+              "after": {
+                "permitWait": {
+                  "actions": "returnPermit",
+                  "description": "Held for so long: others of the pool may go first. A storm that holds it may be theirs to end."
+                }
+              },
               "on": {
                 "NODE_READY": {
                   "guard": "isNews",
@@ -885,6 +916,12 @@ export const nodeMachine = createMachine({
                 "onError": {
                   "target": "#node.throttled",
                   "actions": "noteFailure"
+                }
+              },
+              "after": {
+                "permitWait": {
+                  "actions": "returnPermit",
+                  "description": "Held for so long: others of the pool may go first. A storm that holds it may be theirs to end."
                 }
               },
               "on": {

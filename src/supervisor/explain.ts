@@ -42,6 +42,7 @@ const whenDue: Readonly<Record<string, string>> = {
   drainDeadline: 'the drain ends, whatever is left on the node',
   actionDeadline: 'the next rung, if this work is not done by then',
   throttle: 'the ladder is climbed again',
+  permitWait: 'its permit goes back to its pool, and it waits on',
   settling: 'it counts as healthy, if it stays Ready',
   recoverRetry: 'another try to lift the cordon and the marks',
 };

@@ -29,7 +29,7 @@ export function lintMachine(machine: AnyStateMachine): readonly string[] {
     if (typeof at(name, 'params') === 'function') faults.push(`${where}: params of ${text} are not data`);
   }
 
-  function transitions(value: unknown, where: string, options: { readonly needsTarget: boolean }): void {
+  function transitions(value: unknown, where: string, needs: 'target' | 'targetOrAction' | 'nothing'): void {
     for (const each of list(value)) {
       if (typeof each === 'string') {
         // Inside an array a bare string is broken into letters; alone it is right, but an object says the same and can carry a guard.
@@ -38,7 +38,9 @@ export function lintMachine(machine: AnyStateMachine): readonly string[] {
       }
       if (at(each, 'guard') !== undefined) named('guards', at(each, 'guard'), where);
       for (const action of list(at(each, 'actions'))) named('actions', action, where);
-      if (options.needsTarget && at(each, 'target') === undefined) faults.push(`${where}: leads nowhere`);
+      const acts = needs === 'targetOrAction' && at(each, 'actions') !== undefined;
+      if (needs !== 'nothing' && !acts && at(each, 'target') === undefined)
+        faults.push(`${where}: leads nowhere`);
     }
   }
 
@@ -49,7 +51,7 @@ export function lintMachine(machine: AnyStateMachine): readonly string[] {
     if (at(value, 'systemId') !== undefined) faults.push(`${where}: a systemId is taken once for all actors`);
     for (const end of ['onDone', 'onError']) {
       if (at(value, end) === undefined) faults.push(`${where}: invoke without ${end}`);
-      else transitions(at(value, end), `${where} ${end}`, { needsTarget: false });
+      else transitions(at(value, end), `${where} ${end}`, 'nothing');
     }
   }
 
@@ -59,15 +61,15 @@ export function lintMachine(machine: AnyStateMachine): readonly string[] {
     for (const when of ['entry', 'exit'])
       for (const action of list(at(value, when))) named('actions', action, `${where} ${when}`);
     for (const [event, each] of Object.entries(object(at(value, 'on'))))
-      transitions(each, `${where} on ${event}`, { needsTarget: false });
+      transitions(each, `${where} on ${event}`, 'nothing');
     for (const [delay, each] of Object.entries(object(at(value, 'after')))) {
-      transitions(each, `${where} after ${delay}`, { needsTarget: true });
+      transitions(each, `${where} after ${delay}`, 'targetOrAction');
       if (Number.isNaN(Number(delay))) named('delays', delay, `${where} after`);
       else if (Number(delay) > LONGEST_DELAY_MS || Number(delay) < 0)
         faults.push(`${where} after ${delay}: fires at once, for it is not between 0 and 2^31-1 ms`);
     }
-    transitions(at(value, 'always'), `${where} always`, { needsTarget: true });
-    transitions(at(value, 'onDone'), `${where} onDone`, { needsTarget: false });
+    transitions(at(value, 'always'), `${where} always`, 'target');
+    transitions(at(value, 'onDone'), `${where} onDone`, 'nothing');
     for (const each of list(at(value, 'invoke'))) invoke(each, where);
 
     const leaves = inherited || (path.length > 1 && hasTarget(value));

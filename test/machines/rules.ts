@@ -31,8 +31,8 @@ export const rules: Rules<NodeContext> = {
     return (
       now !== null &&
       now.rung !== 'restartingKubelet' &&
-      // A master that asks once more has given its permit back.
-      ['draining', 'acting', ...(after.role === 'worker' ? ['confirming'] : [])].includes(now.phase) &&
+      // Who asks once more may have given it back.
+      ['draining', 'acting'].includes(now.phase) &&
       after.permit === null
     );
   },

@@ -106,6 +106,9 @@ export function stateOf(node) {
 /** The rules of admission in a word or two. @type {Readonly<Record<string, string>>} */
 export const ruleWords = {
   foreign: 'not ours',
+  wanted: 'wanted again',
+  locked: 'locked',
+  freshFailure: 'Ready a moment ago',
   paused: 'paused',
   blind: 'out of sight',
   ready: 'Ready',
