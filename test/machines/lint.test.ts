@@ -105,7 +105,7 @@ describe('a planted fault is found', () => {
     ['no way out', off({ on: { PRESS: { actions: 'count' } } }), 'lamp.off: no way out'],
     ['too long', on({ after: { [2 ** 31]: { target: 'off' } } }), 'lamp.on after 2147483648: fires at once'],
     ['bare string', on({ after: { burning: ['off'] } }), 'lamp.on after burning: off is a bare string'],
-    ['no target', on({ after: { burning: { actions: 'count' } } }), 'lamp.on after burning: leads nowhere'],
+    ['no target', on({ after: { burning: {} } }), 'lamp.on after burning: leads nowhere'],
     ['maxIterations', (config) => ({ ...config, options: {} }), 'lamp: maxIterations is not set'],
     ['unused', on({ after: { 5: { target: 'off' } } }), 'delay burning: used nowhere'],
   ])('%s', (_, change, fault) => {
