@@ -74,7 +74,8 @@ interface Touched {
 
 /**
  * Follows the cluster's instances. A list is taken only whole, and an instance that it lacks counts as gone only when the cloud, asked for
- * that very id, says so (safety 3). A list without any instance we know is not believed at all: wrong credentials look like that.
+ * that very id, says so (safety 3). A list without any instance we know is not believed: wrong credentials look like that. But one after
+ * the other they may all go: credentials do not change within a life.
  */
 export function watchCloud(options: CloudWatchOptions): CloudWatch {
   const { cloud, clock, log } = options;
@@ -113,7 +114,8 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
       else unlisted.set(id, alone);
     }
     const found = unlisted.size === 0 ? inList : new Map([...inList, ...unlisted]);
-    if (known.length > 1 && missing.size === known.length)
+    const goneNow = [...missing].filter((id) => !gone.has(id));
+    if (goneNow.length > 1 && missing.size === new Set(known).size)
       throw new Error(
         `the cloud knows none of the ${known.length} instances of this cluster: are the account and region right?`,
       );

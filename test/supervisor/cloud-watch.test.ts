@@ -52,6 +52,20 @@ describe('watching the cloud', () => {
     await Promise.all([watch.stop(), clock.advance(0)]);
   });
 
+  test('one after the other all instances may go: what was seen to go with these credentials is believed', async () => {
+    const { clock, cloud, start } = setUp(['i-1', 'i-2', 'i-3']);
+    const added = [cloud.add(), cloud.add(), cloud.add()];
+    const watch = start();
+    await clock.advance(0);
+    for (const [index, { id }] of added.entries()) {
+      cloud.instances.delete(id);
+      await clock.advance(10_000);
+      expect(watch.view().gone.size).toBe(index + 1);
+      expect(watch.unseenBecause()).toBeNull();
+    }
+    await Promise.all([watch.stop(), clock.advance(0)]);
+  });
+
   test('a list that fails leaves the old view, which grows too old to act on', async () => {
     const { clock, cloud, start } = setUp(['i-1']);
     cloud.add();
