@@ -71,6 +71,8 @@ export class Auditor {
   readonly #deletions = new Map<string, readonly number[]>();
   readonly #refusals = new Map<string, number>();
   readonly #notReady = new NotReady();
+  /** By node name: since when its Node object has been there, in the world's epoch ms. */
+  readonly #came = new Map<string, { readonly uid: string; readonly at: number }>();
 
   constructor(parts: AuditorParts) {
     this.#parts = parts;
@@ -175,11 +177,12 @@ export class Auditor {
 
   /** A Node object came, went or changed. */
   nodeChanged(name: string): void {
-    this.#notReady.note(
-      name,
-      this.#parts.world.api.nodes.get(name)?.ready === 'True',
-      this.#parts.clock.now(),
-    );
+    const { clock, world } = this.#parts;
+    const node = world.api.nodes.get(name);
+    const now = clock.now();
+    if (node === undefined) this.#came.delete(name);
+    else if (this.#came.get(name)?.uid !== node.uid) this.#came.set(name, { uid: node.uid, at: now });
+    this.#notReady.note(name, node?.ready === 'True', now);
   }
 
   /** Time has passed: what must not last is looked at. */
@@ -306,6 +309,8 @@ export class Auditor {
     if (now - life.startedAt < announcedMs || now - life.told.sightedSince < announcedMs) return null;
     const node = this.#parts.world.api.nodes.get(actor.context.nodeName ?? '');
     if (node === undefined || !life.told.view.nodes.has(node.name)) return null;
+    // It was not there when that was to be written on it.
+    if (this.#parts.clock.now() - (this.#came.get(node.name)?.at ?? 0) < announcedMs) return null;
     return node.annotations[kubernetesNames.repair];
   }
 }
