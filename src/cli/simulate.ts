@@ -4,11 +4,11 @@ import { systemClock } from '../runtime/clock.ts';
 import { gather } from '../simulator/gather.ts';
 import { type Jobs, localJobs, workerJobs } from '../simulator/jobs.ts';
 import { replayCommand } from '../simulator/replay.ts';
-import { type FailedRun, Totals } from '../simulator/report.ts';
+import { Totals } from '../simulator/report.ts';
 import { shortest } from '../simulator/shortest.ts';
 import { checkTogether, type SimulateOptions, withSimulateOptions } from './simulate/options.ts';
 import { Progress } from './simulate/progress.ts';
-import { reportText } from './simulate/report-text.ts';
+import { failureTitle, reportText } from './simulate/report-text.ts';
 import { workerCommand } from './simulate/worker.ts';
 import { untilSignalled } from './until-signalled.ts';
 
@@ -41,7 +41,8 @@ async function run(given: SimulateOptions): Promise<void> {
         if (failed !== null) {
           // At once: the report may be an hour away.
           progress?.end();
-          process.stderr.write(`${failureLine(failed)}\n`);
+          const [title] = failureTitle(failed).split('\n');
+          process.stderr.write(`${title} (${replayCommand(failed.options)})\n`);
         }
         progress?.show(totals.seeds, totals.failed);
       },
@@ -77,11 +78,6 @@ async function shortenAll(
     totals.shorten(failure, await shortest(found, (options) => jobs.run(options)));
   });
   await Promise.race([Promise.all(searches), aborted]);
-}
-
-function failureLine({ seed, invariant, what, options }: FailedRun): string {
-  const kind = invariant === null ? 'DEFECT' : `VIOLATION of invariant ${invariant}`;
-  return `seed ${seed}: ${kind}: ${what.split('\n')[0]} (${replayCommand(options)})`;
 }
 
 function interrupted(signal: string, done: number, seeds: number): Failure {

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Etcd3 } from 'etcd3';
+import { freePorts } from '../../src/backup/free-port.ts';
 import { createAuthority, issueCertificate } from '../../src/bootstrap/certificates.ts';
 import { createEtcd, type EtcdClient, type TlsMaterial } from '../../src/etcd/adapter.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
@@ -68,7 +68,7 @@ export async function realStage(
     }
   };
   const make = async (prefix: string, name: string): Promise<RealMember> => {
-    const [client, peer] = await Promise.all([freePort(), freePort()]);
+    const [client, peer] = await freePorts(2);
     const member = {
       name,
       client: `https://127.0.0.1:${client}`,
@@ -213,7 +213,7 @@ export async function realStage(
     tls,
     folder,
     until,
-    nobody: async () => `https://127.0.0.1:${await freePort()}`,
+    nobody: async () => `https://127.0.0.1:${(await freePorts(1))[0]}`,
     async cluster(size, options = {}) {
       // A port that was free may be somebody else's by the time that etcd listens: then it ends at once.
       for (let left = mostStarts - 1; ; left -= 1) {
@@ -251,19 +251,4 @@ export async function realStage(
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        address !== null && typeof address === 'object'
-          ? resolve(address.port)
-          : reject(new Error('no port')),
-      );
-    });
-  });
 }

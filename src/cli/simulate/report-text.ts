@@ -67,16 +67,25 @@ function broken(runs: number): string {
   return runs === 0 ? 'held' : `BROKEN in ${plural(runs, 'run')}`;
 }
 
-function failed({ seed, invariant, what, options, story, shortest }: FailedRun): string {
-  const title =
-    invariant === null
-      ? `seed ${seed} ended in a defect: ${what}`
-      : `seed ${seed} breaks invariant ${invariant}: ${what}`;
+/** What a failed seed comes to, in one sentence. Of a defect the rest is its stack. */
+export function failureTitle({ seed, invariant, what }: FailedRun): string {
+  return invariant === null
+    ? `seed ${seed} ended in a defect: ${what}`
+    : `seed ${seed} breaks invariant ${invariant}: ${what}`;
+}
+
+function failed(failure: FailedRun): string {
+  const { options, story, shortest } = failure;
   const made =
     shortest === null
       ? ''
       : `${plural(shortest.faults, 'fault')} of ${shortest.ofFaults} ${shortest.faults === 1 ? 'is' : 'are'} enough (found in ${plural(shortest.runs, 'run')})`;
-  return [title, made, ...story.map((line) => `  ${line}`), `run it again: ${replayCommand(options)}`]
+  return [
+    failureTitle(failure),
+    made,
+    ...story.map((line) => `  ${line}`),
+    `run it again: ${replayCommand(options)}`,
+  ]
     .filter((line) => line !== '')
     .join('\n');
 }
