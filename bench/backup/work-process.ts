@@ -9,7 +9,7 @@ import { createOssStore } from '../../src/backup/objects/oss.ts';
 import { localPrograms } from '../../src/backup/programs.ts';
 import { rehearse } from '../../src/backup/rehearse.ts';
 import { chooseBackup } from '../../src/backup/restore/choose.ts';
-import { shareSnapshot } from '../../src/backup/restore/share.ts';
+import { issueTicket } from '../../src/backup/restore/ticket.ts';
 import { takeBackup } from '../../src/backup/take.ts';
 import { restoreSnapshot } from '../../src/bootstrap/etcd-commands.ts';
 import { nodePaths } from '../../src/bootstrap/node-files.ts';
@@ -66,8 +66,16 @@ async function restore() {
   const [shared] = stores;
   if (!shared) throw new Error('there are regions');
   const { region, bucket } = shared;
-  const name = 'shared/restore.db.zst';
-  const sha256 = await shareSnapshot({ ...choice, key }, shared, name);
+  const name = 'shared/restore.ticket';
+  const reached = (store: typeof shared) => ({ store, endpoint: endpoints[store.region] });
+  const { backup, store } = choice;
+  const { sha256, withdraw } = await issueTicket({
+    backup,
+    key,
+    from: reached(store),
+    to: reached(shared),
+    name,
+  });
   const sharedMs = performance.now() - began - chosenMs;
   const object = { region, bucket, endpoint: endpoints[region], key: name, sha256 };
   const script = restoreSnapshot('bench', {
@@ -77,7 +85,7 @@ async function restore() {
     markCompacted: true,
   });
   await onMaster(script);
-  await shared.delete(name);
+  await withdraw();
   return { chosenMs, sharedMs };
 }
 

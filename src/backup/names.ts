@@ -60,3 +60,8 @@ export function compactTime(at: number): string {
     .replace(/\.\d+Z$/, 'Z')
     .replace(/[-:]/g, '');
 }
+
+/** A region as the cloud's API and signatures have it: object storage also calls it `oss-REGION`. */
+export function plainRegion(region: string): string {
+  return region.replace(/^oss-/, '');
+}

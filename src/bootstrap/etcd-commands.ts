@@ -21,6 +21,9 @@ const UNITS = [
 ] as const;
 export type ControlPlaneUnit = (typeof UNITS)[number];
 
+/** What `restoreSnapshot` ends with if the snapshot is damaged or gone: nothing on this master was changed, and another one is needed. */
+export const DAMAGED_EXIT_CODE = 65;
+
 /** Copies of the data that are kept on an instance. The oldest go: a disk of 40 GiB holds four times 8 GiB, etcd's advised most. */
 const MOST_KEPT = 3;
 /** How long fetching a snapshot may take: 8 GiB at 15 MB/s. */
@@ -124,14 +127,14 @@ export function forceNewCluster(attempt: string): string {
 
 /** What a member begins from. */
 export interface RestoreSource {
-  /** The snapshot, as `etcdctl snapshot save` writes it, in zstd frames: an object that the instance's RAM role may read. */
+  /** A ticket for a sealed snapshot (src/backup/restore/ticket.ts): an object that the instance's RAM role may read. */
   readonly object: {
     readonly region: string;
     readonly bucket: string;
     /** A URL, or empty for the region's own. */
     readonly endpoint: string;
     readonly key: string;
-    /** Hex, of what it decompresses to. */
+    /** Hex, of the sealed snapshot: the same however often a ticket is issued, so that the script is the same when it is sent again. */
     readonly sha256: string;
   };
   /** Fresh for each restore: no member of the old cluster can talk to what comes of it (safety 55). */
@@ -165,8 +168,8 @@ export function restoreSnapshot(attempt: string, source: RestoreSource): string 
     `rm -rf ${work}`,
     `mkdir -p ${work}`,
     `wdrip-node fetch --limit ${FETCH_LIMIT} --region ${quoted(object.region)} --bucket ${quoted(object.bucket)} --endpoint ${quoted(object.endpoint)} \\`,
-    `  --key ${quoted(object.key)} --sha256 '${object.sha256}' --zstd --out ${work}/snapshot.db`,
-    // Its hash has just been compared, with that of the signed manifest: it is not made once more of the copy (docs/decisions/backup.md).
+    `  --key ${quoted(object.key)} --sha256 '${object.sha256}' --ticket --out ${work}/snapshot.db`,
+    // All of it has just been authenticated, and what was stored held to the signed manifest's hash (docs/decisions/backup.md).
     `etcdutl snapshot restore ${work}/snapshot.db --skip-hash-check --data-dir ${work}/data --name "$name" --initial-cluster "$name=$peer" \\`,
     `  --initial-advertise-peer-urls "$peer" --initial-cluster-token '${plain(token)}'${bump} > /dev/null`,
     `rm -f ${work}/snapshot.db`,

@@ -13,7 +13,7 @@ import { problemText } from '../backup/regions.ts';
 import { rehearse } from '../backup/rehearse.ts';
 import { chooseBackup } from '../backup/restore/choose.ts';
 import { lossText, replayChangeLog } from '../backup/restore/replay.ts';
-import { shareSnapshot } from '../backup/restore/share.ts';
+import { issueTicket } from '../backup/restore/ticket.ts';
 import { nextRun } from '../backup/schedule.ts';
 import { takeBackup } from '../backup/take.ts';
 import { bundlePrefix } from '../bootstrap/bundle.ts';
@@ -266,13 +266,27 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
     stop: () => shipping.stop(),
   };
 
-  /** Where the masters' role may read, and under a name of this attempt: in the clear there only for as long as the restore takes. */
+  /**
+   * Lets masters fetch and open this snapshot, under a name of this attempt: sealed as it lies there. Its key lies where only the masters'
+   * role may read, and only for as long as the restore takes.
+   */
   async function share(source: BackupSource, attempt: string, signal: AbortSignal) {
     const backupFound = await find(source.key, signal);
-    const store = stores.find(({ region }) => region === source.region) ?? stores[0];
+    const at = Math.max(
+      0,
+      stores.findIndex(({ region }) => region === source.region),
+    );
+    const store = stores[at];
     if (store === undefined) throw new Error('there is at least one region');
-    const name = `${bundlePrefix(cluster, 'control-plane')}restore-${attempt}.db.zst`;
-    const sha256 = await shareSnapshot({ backup: backupFound, store, key, signal }, shared, name);
+    const name = `${bundlePrefix(cluster, 'control-plane')}restore-${attempt}.ticket`;
+    const { sha256, withdraw } = await issueTicket({
+      backup: backupFound,
+      key,
+      from: { store, endpoint: backup.regions[at]?.endpoint ?? '' },
+      to: { store: shared, endpoint: objects.endpoint ?? '' },
+      name,
+      signal,
+    });
     return {
       object: {
         region: objects.region,
@@ -282,7 +296,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
         sha256,
       },
       revision: backupFound.manifest.etcd.revision,
-      withdraw: () => shared.delete(name),
+      withdraw,
     };
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  DAMAGED_EXIT_CODE,
   forceNewCluster,
   inspectMember,
   keepCopy,
@@ -53,6 +54,12 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand' | 'f
         throw commandFailed(instanceId, name, `it did not end within ${timeoutMs / 1000} s`);
       case 'exited':
         if (result.exitCode === 0) return result.output;
+        if (result.exitCode === DAMAGED_EXIT_CODE)
+          throw new Failure({
+            kind: 'rejected',
+            code: 'BackupDamaged',
+            message: `${instanceId} can't use the snapshot: ${result.output.trim().slice(-shownOutput)}`,
+          });
         throw commandFailed(
           instanceId,
           name,

@@ -139,3 +139,16 @@ function frameEnds(stored: Buffer): readonly number[] {
   for (let at = 0; at < stored.length; ends.push(at)) at += 4 + stored.readUInt32BE(at);
   return ends;
 }
+
+test('a master reads the same format: internal/sealed/open_test.go opens these very bytes', async () => {
+  const stream = streamKey(Buffer.alloc(32, 7), 'backup 1 of c', 'snapshot');
+  const frames = [
+    sealFrame(stream, 0, false, await compress(Buffer.from('the first, the first, the first'))),
+    sealFrame(stream, 1, true, await compress(Buffer.from('the last'))),
+  ];
+  const theirs =
+    '0000002afa16bd7154719f4d1c9392651bd034452c469385048df487965eceb75e47389610df402946893ff6320d' +
+    '00000021e49deb8db9a288ba844006a1c3fdc5174f6ff597c3b2aef830a3bc518bd7ed5d6b';
+  expect(stream.key.toString('hex')).toBe('30bfaaddcf2158cd11c0ddeda565a52a150fafc633cee257f8cb1a564e8a956b');
+  expect(Buffer.concat(frames).toString('hex')).toBe(theirs);
+});

@@ -85,6 +85,10 @@ export function memoryStore(region: string, clock: Clock): MemoryStore {
         throw new Failure({ kind: 'rejected', code: 'TooLarge', message: `${key} is too large` });
       return buffer(store.read(key, options));
     },
+    async presign(key, seconds) {
+      await store.before('presign', key);
+      return `signed=${encodeURIComponent(key)}&seconds=${seconds}`;
+    },
     async head(key, options) {
       await store.before('head', key, options?.signal);
       return facts(key);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import {
+  DAMAGED_EXIT_CODE,
   forceNewCluster,
   inspectMember,
   keepCopy,
@@ -59,10 +60,33 @@ test('safety 45: the API servers are stopped for a restore, and stay so after a 
   expect(startControlPlane()).toContain('systemctl enable etcd kube-apiserver');
 });
 
-test('safety 49, 52: what a restore begins from is held to its hash after it was decompressed, and hashed once', () => {
+test('safety 49, 52: what a restore begins from is fetched with a ticket and held to its hash, and hashed once', () => {
   const script = restoreSnapshot('a1', source);
-  expect(script).toContain(`--sha256 '${object.sha256}' --zstd --out`);
+  expect(script).toContain(`--sha256 '${object.sha256}' --ticket --out`);
   expect(script).toContain('--skip-hash-check');
+});
+
+test('safety 49: a snapshot that is damaged ends the script before anything on the master is touched, and says so by its status', () => {
+  const root = mkdtempSync(join(tmpdir(), 'wdrip-restore-'));
+  try {
+    const bin = join(root, 'bin');
+    for (const folder of ['bin', 'etc/systemd/system', 'var/lib/etcd/member'])
+      mkdirSync(join(root, folder), { recursive: true });
+    writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\necho inactive\nexit 3\n', { mode: 0o755 });
+    writeFileSync(join(bin, 'wdrip-node'), `#!/bin/sh\nexit ${DAMAGED_EXIT_CODE}\n`, { mode: 0o755 });
+    writeFileSync(join(bin, 'etcdutl'), `#!/bin/sh\ntouch ${join(root, 'restored')}\n`, { mode: 0o755 });
+    const { status } = spawnSync('sh', {
+      input: restoreSnapshot('a1', source),
+      encoding: 'utf8',
+      env: { ...process.env, WDRIP_ROOT: root, PATH: `${bin}:${process.env.PATH}` },
+    });
+    expect(status).toBe(DAMAGED_EXIT_CODE);
+    expect(readdirSync(root)).not.toContain('restored');
+    expect(readdirSync(join(root, 'var/lib/etcd'))).toEqual(['member']);
+    expect(readdirSync(join(root, 'var/lib/wdrip'))).toEqual(['restore']);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
 });
 
 test('safety 55: a restored cluster has a token of its own', () => {

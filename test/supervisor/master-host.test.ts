@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { inspectMember } from '../../src/bootstrap/etcd-commands.ts';
+import { DAMAGED_EXIT_CODE, inspectMember } from '../../src/bootstrap/etcd-commands.ts';
 import { createVirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { inspectionText, noData } from '../../src/simulator/world/master-commands.ts';
 import { masterHost } from '../../src/supervisor/master-host.ts';
@@ -59,4 +59,21 @@ test('data that looks broken, or a disk that takes no writes, is looked at again
     takesWrites: true,
   });
   expect(passes.asked).toHaveLength(3);
+});
+
+test('safety 49: a master that finds its snapshot damaged is heard as that, and any other failure as one of the command', async () => {
+  const failing = (exitCode: number) =>
+    masterHost('c', {
+      findInstance: async () => null,
+      runCommand: async () => ({ outcome: 'exited', exitCode, output: 'wdrip-node fetch: it was cut off\n' }),
+    });
+  const object = { region: 'r', bucket: 'b', endpoint: '', key: 'k', sha256: 'ab'.repeat(32) };
+  const restored = (exitCode: number) =>
+    failing(exitCode).restoreSnapshot('i-1', { object, bumpRevision: 1 }, scene().context);
+  await expect(restored(DAMAGED_EXIT_CODE)).rejects.toMatchObject({
+    kind: 'rejected',
+    code: 'BackupDamaged',
+    message: expect.stringContaining('it was cut off'),
+  });
+  await expect(restored(1)).rejects.toMatchObject({ kind: 'retryable', code: 'CommandFailed' });
 });

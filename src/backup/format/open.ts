@@ -53,13 +53,9 @@ export async function* open(
 }
 
 /**
- * The frames' content, decrypted and as it was compressed: one after the other they are what `zstd -d` reads. For what comes out `open`'s
- * promise holds. Reads one frame ahead, since only what follows tells whether one is the last.
+ * The frames' content, decrypted and as it was compressed. Reads one frame ahead, since only what follows tells whether one is the last.
  */
-export async function* openFrames(
-  stored: AsyncIterable<Uint8Array>,
-  stream: StreamKey,
-): AsyncIterable<Buffer> {
+async function* openFrames(stored: AsyncIterable<Uint8Array>, stream: StreamKey): AsyncIterable<Buffer> {
   const reader = new ByteReader(stored);
   try {
     let sealed = await readFrame(reader, stream);

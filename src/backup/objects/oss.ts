@@ -195,6 +195,11 @@ export function createOssStore(options: OssStoreOptions): ObjectStore {
       for await (const chunk of readWith(key, read, mostBytes)) chunks.push(chunk);
       return Buffer.concat(chunks);
     },
+    presign: (key, seconds) =>
+      request(named('sign a URL of', mustBeKey(key)), async (client) => {
+        const url = new URL(await client.signatureUrlV4('GET', seconds, {}, key));
+        return url.search.slice(1);
+      }),
     head,
     list(prefix, list = {}) {
       const tried = named('list', prefix);

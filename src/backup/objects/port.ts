@@ -51,6 +51,12 @@ export interface ObjectStore {
   /** All of a small object, its CRC64 compared. `TooLarge` (without reading it) if it has more than `mostBytes`. */
   get(key: string, mostBytes: number, options?: Asking & { readonly version?: string }): Promise<Buffer>;
 
+  /**
+   * The query of a URL with which anybody may read the object for so many seconds (a week at most), at whichever of the region's endpoints:
+   * a secret. Asks nobody, so the object need not be there. What it opens ends earlier where temporary credentials do.
+   */
+  presign(key: string, seconds: number): Promise<string>;
+
   /** What is known of an object without reading it. */
   head(key: string, options?: Asking & { readonly version?: string }): Promise<ObjectFacts>;
 

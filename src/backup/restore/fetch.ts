@@ -2,13 +2,12 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { type CataloguedBackup, isVerified } from '../catalog.ts';
 import { streamKey } from '../format/frame.ts';
-import { openFrames } from '../format/open.ts';
 import type { AccountKey } from '../keys/account-key.ts';
 import { openManifest } from '../manifest.ts';
 import { type ClusterMind, unpackMind } from '../mind.ts';
 import { namesOf, type StreamName } from '../names.ts';
 import type { ObjectStore } from '../objects/port.ts';
-import { readBack, type StoredStream, storedBytes, storedContent } from '../read-back.ts';
+import { readBack, type StoredStream, storedContent } from '../read-back.ts';
 
 /** The database of a cluster is its secrets: nobody else reads it. */
 const PRIVATE = 0o600;
@@ -66,14 +65,9 @@ async function writeAll(handle: FileHandle, piece: Buffer, at: number): Promise<
     done += (await handle.write(piece, done, piece.length - done, at + done)).bytesWritten;
 }
 
-/**
- * The snapshot as zstd frames, to hand on: whoever decompresses them has `manifest.streams.snapshot`'s plain bytes, and compares their
- * SHA-256. It counts only when the iteration has ended without a failure. Throws the key's failures at once, `BackupDamaged` and the
- * store's on the way.
- */
-export async function compressedSnapshot(options: FetchOptions): Promise<AsyncIterable<Buffer>> {
-  const stored = await storedStream(options, 'snapshot');
-  return openFrames(storedBytes(stored, options.signal), stored.stream);
+/** Where the sealed snapshot is, what it must be, and what opens it. Throws the key's failures, and `BackupDamaged`. */
+export function snapshotStream(options: FetchOptions): Promise<StoredStream> {
+  return storedStream(options, 'snapshot');
 }
 
 /**

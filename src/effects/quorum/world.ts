@@ -27,7 +27,7 @@ export type DataFound =
   /** It could not be looked at: that proves nothing. */
   | { readonly kind: 'unknown'; readonly why: string };
 
-/** An object that a master's RAM role may read, and its content's hash in hex. */
+/** A ticket that a master's RAM role may read, and the hash in hex of the sealed snapshot that it is for. */
 export interface SharedObject {
   readonly region: string;
   readonly bucket: string;
@@ -59,7 +59,10 @@ export interface MasterHost {
   keepCopy(instanceId: string, context: EffectContext): Promise<void>;
   /** This master's data goes on as a cluster of one. etcd runs when it returns. */
   forceNewCluster(instanceId: string, context: EffectContext): Promise<void>;
-  /** A cluster of one out of a snapshot, with its revisions raised and everything before compacted. etcd runs when it returns. */
+  /**
+   * A cluster of one out of a snapshot, with its revisions raised and everything before compacted. etcd runs when it returns. Throws
+   * `BackupDamaged` (rejected), besides, if the master finds that the snapshot is not what was stored.
+   */
   restoreSnapshot(
     instanceId: string,
     snapshot: { readonly object: SharedObject; readonly bumpRevision: number },

@@ -8,7 +8,7 @@ import type { Master, MasterHost, SharedObject } from '../quorum/world.ts';
 
 export type BackupSource = Extract<RestoreSource, { kind: 'backup' }>;
 
-/** A snapshot where a master can fetch it, for as long as the restore needs it. */
+/** A snapshot that a master can fetch and open, for as long as the restore needs it. */
 export interface SharedSnapshot {
   readonly object: SharedObject;
   /** Of etcd, that it reaches to. */
@@ -36,7 +36,7 @@ export interface RecoveryWorld {
   removeMaster(instanceId: string, context: EffectContext): Promise<void>;
   /** The instance that the slot was last seen with; null if that is not known. */
   bodyOf(slot: string): string | null;
-  /** Brings the backup's snapshot to where a master can fetch it. Throws `Failure` if it can't be read. */
+  /** Lets a master fetch and open the backup's snapshot. Throws `Failure` if it can't be. */
   shareSnapshot(source: BackupSource, context: EffectContext): Promise<SharedSnapshot>;
   /** Does the changes since the snapshot again on the restored etcd. */
   replay(

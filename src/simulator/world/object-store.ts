@@ -233,6 +233,7 @@ export function createObjectStorage(options: ObjectStorageOptions): ObjectStorag
         for await (const chunk of readAll(key, options, mostBytes)) chunks.push(chunk);
         return Buffer.concat(chunks);
       },
+      presign: async (key, seconds) => `simulated=${encodeURIComponent(key)}&seconds=${seconds}`,
       head: (key, { version, signal } = {}) =>
         ask('head', key, (found) => factsOf(found, readable(found, key, version)), signal),
       list: (prefix, list = {}) =>

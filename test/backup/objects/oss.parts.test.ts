@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createOssStore, type OssStoreOptions } from '../../../src/backup/objects/oss.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
@@ -73,3 +73,14 @@ afterEach(() => served.cloud.faults.clear());
 afterAll(() => served.close());
 
 objectStoreContract('ali-oss on the sandbox', () => tested);
+
+test('ali-oss on the sandbox: a signed query opens its object without credentials, and no other', async () => {
+  const { plain } = tested;
+  await plain.put('signed/a b+ü', Buffer.from('hello'));
+  await plain.put('signed/other', Buffer.from('secret'));
+  const query = await plain.presign('signed/a b+ü', 60);
+  const ask = (key: string) =>
+    fetch(`${served.servers.ossEndpoint}/plain/${encodeURIComponent(key).replaceAll('%2F', '/')}?${query}`);
+  expect(await (await ask('signed/a b+ü')).text()).toBe('hello');
+  expect((await ask('signed/other')).status).toBe(403);
+});

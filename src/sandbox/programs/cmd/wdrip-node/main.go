@@ -20,6 +20,7 @@ import (
 	"wdrip/sandbox/programs/internal/oss"
 	"wdrip/sandbox/programs/internal/pki"
 	"wdrip/sandbox/programs/internal/ready"
+	"wdrip/sandbox/programs/internal/sealed"
 )
 
 const (
@@ -28,10 +29,12 @@ const (
 	defaultLimit = time.Minute
 	exitFailed   = 1
 	exitUsage    = 2
+	// exitDamaged: what is stored is not what was written, or gone (sysexits.h, EX_DATAERR; src/bootstrap/etcd-commands.ts knows it).
+	exitDamaged = 65
 )
 
 const usage = `usage:
-  wdrip-node fetch --region R --bucket B --key K --sha256 HASH --out FILE [--zstd] [--endpoint URL] [--limit 1m]
+  wdrip-node fetch --region R --bucket B --key K --sha256 HASH --out FILE [--ticket] [--endpoint URL] [--limit 1m]
   wdrip-node issue --ca PATH --out PATH --common-name NAME [--names A,B] [--addresses A,B] [--client]
   wdrip-node etcd --data-dir DIR --name N --peer-url URL --cert F --key F --ca F --seeds F --found F --force F -- ETCD-ARGUMENTS
   wdrip-node etcd-inspect --data-dir DIR
@@ -51,7 +54,11 @@ func main() {
 		fail(exitUsage, usage)
 	}
 	if err := command(os.Args[2:]); err != nil {
-		fail(exitFailed, "wdrip-node "+os.Args[1]+": "+err.Error())
+		status := exitFailed
+		if sealed.IsDamaged(err) {
+			status = exitDamaged
+		}
+		fail(status, "wdrip-node "+os.Args[1]+": "+err.Error())
 	}
 }
 
@@ -62,8 +69,8 @@ func fetch(args []string) error {
 	flags.StringVar(&object.Region, "region", "", "region, such as cn-hangzhou")
 	flags.StringVar(&object.Bucket, "bucket", "", "bucket")
 	flags.StringVar(&object.Key, "key", "", "key of the object")
-	flags.StringVar(&object.SHA256, "sha256", "", "what its content must hash to")
-	flags.BoolVar(&object.Zstd, "zstd", false, "decompress it: the content is what comes out")
+	flags.StringVar(&object.SHA256, "sha256", "", "what its content must hash to; with --ticket that of the sealed object")
+	ticket := flags.Bool("ticket", false, "it is a ticket for a sealed snapshot: that is fetched and opened")
 	out := flags.String("out", "", "file to write")
 	limit := flags.Duration("limit", defaultLimit, "how long to try")
 	_ = flags.Parse(args)
@@ -77,7 +84,11 @@ func fetch(args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
 	defer cancel()
-	return oss.Fetch(ctx, oss.NewClient(), metadata, object, *out, say)
+	fetch := oss.Fetch
+	if *ticket {
+		fetch = oss.FetchSealed
+	}
+	return fetch(ctx, oss.NewClient(), metadata, object, *out, say)
 }
 
 func issue(args []string) error {

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 const content = "the bundle"
@@ -45,19 +43,19 @@ func world(t *testing.T, failures int, body string) *httptest.Server {
 	return server
 }
 
-func fetch(t *testing.T, server *httptest.Server, limit time.Duration, compressed bool) (string, []string, error) {
+func fetch(t *testing.T, server *httptest.Server, limit time.Duration) (string, []string, error) {
 	hash := sha256.Sum256([]byte(content))
 	out := filepath.Join(t.TempDir(), "out")
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	var heard []string
-	object := Object{server.URL, "cn-hangzhou", "boot", "a/b", hex.EncodeToString(hash[:]), compressed}
+	object := Object{server.URL, "cn-hangzhou", "boot", "a/b", hex.EncodeToString(hash[:])}
 	err := Fetch(ctx, NewClient(), server.URL, object, out, func(err error) { heard = append(heard, err.Error()) })
 	return out, heard, err
 }
 
 func TestFetchTriesAgainAndWritesTheChecked(t *testing.T) {
-	out, heard, err := fetch(t, world(t, 1, content), 30*time.Second, false)
+	out, heard, err := fetch(t, world(t, 1, content), 30*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,53 +71,12 @@ func TestFetchTriesAgainAndWritesTheChecked(t *testing.T) {
 }
 
 func TestFetchLeavesNothingOfAWrongObject(t *testing.T) {
-	out, _, err := fetch(t, world(t, 0, content+"!"), 100*time.Millisecond, false)
+	out, _, err := fetch(t, world(t, 0, content+"!"), 100*time.Millisecond)
 	if err == nil || !strings.Contains(err.Error(), "SHA-256") {
 		t.Errorf("err %v", err)
 	}
 	if entries, _ := os.ReadDir(filepath.Dir(out)); len(entries) != 0 {
 		t.Errorf("left %v", entries)
-	}
-}
-
-// frames is a content as zstd frames of some bytes each, the way a backup has it.
-func frames(t *testing.T, text string) string {
-	encoder, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []byte
-	for from := 0; from < len(text); from += 4 {
-		all = encoder.EncodeAll([]byte(text[from:min(from+4, len(text))]), all)
-	}
-	return string(all)
-}
-
-func TestFetchDecompresses(t *testing.T) {
-	out, _, err := fetch(t, world(t, 0, frames(t, content)), 30*time.Second, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := os.ReadFile(out); string(got) != content {
-		t.Errorf("got %q", got)
-	}
-}
-
-func TestFetchLeavesNothingOfWrongFrames(t *testing.T) {
-	stored := frames(t, content)
-	flipped := []byte(stored)
-	flipped[len(flipped)/2] ^= 4
-	for name, body := range map[string]string{
-		"flipped": string(flipped), "cut off": stored[:len(stored)-1], "a frame short": frames(t, content[:8]), "empty": "",
-		"more": stored + frames(t, "!"), "not compressed": content,
-	} {
-		out, _, err := fetch(t, world(t, 0, body), 100*time.Millisecond, true)
-		if err == nil {
-			t.Errorf("%s: was taken", name)
-		}
-		if entries, _ := os.ReadDir(filepath.Dir(out)); len(entries) != 0 {
-			t.Errorf("%s: left %v", name, entries)
-		}
 	}
 }
 

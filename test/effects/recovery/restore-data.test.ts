@@ -1,0 +1,80 @@
+import { expect, test } from '@jest/globals';
+import { cloudTags } from '../../../src/cloud/port.ts';
+import { restoreData } from '../../../src/effects/recovery/steps.ts';
+import type { RecoveryWorld } from '../../../src/effects/recovery/world.ts';
+import { Failure } from '../../../src/failure.ts';
+import { silentLog } from '../../../src/log.ts';
+import { createVirtualClock } from '../../../src/runtime/virtual-clock.ts';
+
+const source = { kind: 'backup', key: 'b', region: 'r', revision: 1, passedOver: [] } as const;
+const master = { slot: 'control-plane-0', instanceId: 'i-0' };
+const damaged = new Failure({ kind: 'rejected', code: 'BackupDamaged', message: 'the master says so' });
+const silent = new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'no answer' });
+
+/** A restore of which each part does what it is told, and what was done. */
+function scene(parts: { readonly host?: Failure; readonly withdraw?: Failure } = {}) {
+  const done: string[] = [];
+  const fail = (failure: Failure | undefined) => {
+    if (failure !== undefined) throw failure;
+  };
+  const world = {
+    cluster: 'c',
+    log: silentLog,
+    restoredUpTo: () => 0,
+    cloud: {
+      findInstance: async (id: string) => ({
+        id,
+        privateIp: '10.0.0.1',
+        tags: { [cloudTags.cluster]: 'c' },
+        locks: [],
+      }),
+    },
+    async shareSnapshot() {
+      done.push('shared');
+      return {
+        object: {},
+        revision: 7,
+        async withdraw() {
+          done.push('withdrawn');
+          fail(parts.withdraw);
+        },
+      };
+    },
+    host: {
+      async restoreSnapshot() {
+        done.push('told the master');
+        fail(parts.host);
+      },
+    },
+    etcd: {
+      health: async () => ({ healthy: true }),
+      status: async () => ({ memberId: 'm', revision: 9 }),
+      alarms: async () => [],
+    },
+  } as unknown as RecoveryWorld;
+  const context = {
+    actor: 'recovery/1',
+    attempt: 'a',
+    signal: new AbortController().signal,
+    clock: createVirtualClock(),
+    progress: null,
+    checkpoint: async () => {},
+  };
+  return { done, run: () => restoreData(world)({ cluster: 'c', source, master }, context) };
+}
+
+test('a master is given a ticket for as long as it takes, and what can’t be taken away does not undo the restore', async () => {
+  for (const parts of [{}, { withdraw: silent }]) {
+    const { done, run } = scene(parts);
+    expect(await run()).toMatchObject({ revision: 9 });
+    expect(done).toEqual(['shared', 'told the master', 'withdrawn']);
+  }
+});
+
+test('safety 49: the ticket is withdrawn when the master finds the snapshot damaged, and that gets out', async () => {
+  for (const parts of [{ host: damaged }, { host: damaged, withdraw: silent }]) {
+    const { done, run } = scene(parts);
+    await expect(run()).rejects.toBe(damaged);
+    expect(done).toEqual(['shared', 'told the master', 'withdrawn']);
+  }
+});
