@@ -70,8 +70,8 @@ const settleMs = 5_000;
 const restartWithinMs = 30_000;
 /** A try that was under way may land so long after a person has changed a tag, in ms: a slow one takes three seconds. */
 const tagNewsMs = 4_000;
-/** How often it is looked whether something lasts that must not, in ms. */
-const auditMs = 10_000;
+/** How often it is looked whether something lasts that must not, in ms: less than what may last for a moment. */
+const auditMs = 30_000;
 /** A pool is scaled up and down by at most this share. */
 const mostScaled = 0.3;
 /** Of this many newest lines is the story of a violation. */
@@ -131,7 +131,7 @@ class Simulation {
   readonly #swarm: Swarm;
   readonly #disturbances: Disturbances;
   readonly #world: World;
-  readonly #store = createMemoryStore();
+  readonly #store = createMemoryStore({ asText: false });
   readonly #outcome: Outcome;
   readonly #vault: Vault;
   /** Null without masters. */

@@ -100,14 +100,26 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   async function lookAtAll(touched: Touched): Promise<void> {
     const startedAt = clock.now();
     const list = await cloud.listInstances(options.cluster);
-    const asListed = isAsListed(list.instances);
-    const inList = asListed ? instances : byId(list.instances);
     const known = options.known();
     // Of the same list and the same ids the same are missing.
-    const isAsKnown = asListed && sameList(known, knownBefore);
-    const missing = isAsKnown ? gone : new Set<string>();
+    if (!isAsListed(list.instances) || !sameList(known, knownBefore))
+      await compare(list.instances, known, touched);
+    // What was found is known, whether or not the next question is answered.
+    view = { ...view, instances, gone, askedAt: list.askedAt, askedAlone: noneAskedAlone };
+    await lookAtRepairs(options.troubled(), touched);
+    [listedAt, seenAt] = [startedAt, clock.now()];
+  }
+
+  /** Adopts a list that is not the one before, or is looked at by those who know others. Throws if it is not to be believed. */
+  async function compare(
+    list: readonly Instance[],
+    known: readonly string[],
+    touched: Touched,
+  ): Promise<void> {
+    const inList = isAsListed(list) ? instances : byId(list);
+    const missing = new Set<string>();
     const unlisted = new Map<string, Instance>();
-    for (const id of isAsKnown ? [] : known) {
+    for (const id of known) {
       if (inList.has(id) || unlisted.has(id)) continue;
       const alone = gone.has(id) ? null : await cloud.findInstance(id);
       if (alone === null) missing.add(id);
@@ -123,17 +135,11 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
       for (const [id, instance] of found) touchIfOther(touched, id, instances.get(id), instance);
       for (const [id, instance] of instances)
         if (!found.has(id)) touchIfOther(touched, id, instance, undefined);
-      [instances, slots] = [found, groupBySlot(list.instances)];
-      listed = unlisted.size === 0 ? list.instances : null;
+      [instances, slots] = [found, groupBySlot(list)];
+      listed = unlisted.size === 0 ? list : null;
     }
     for (const id of differing(gone, missing)) touched.ids.add(id);
     [gone, knownBefore] = [missing, known];
-    // What was found is known, whether or not the next question is answered.
-    view = { ...view, instances, gone, askedAt: list.askedAt, askedAlone: noneAskedAlone };
-    const repairing = await repairingOf(options.troubled().filter((id) => found.has(id)));
-    for (const id of differing(view.repairing, repairing)) touched.ids.add(id);
-    view = { ...view, repairing };
-    [listedAt, seenAt] = [startedAt, clock.now()];
   }
 
   function isAsListed(list: readonly Instance[]): boolean {
@@ -165,9 +171,8 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
         touched.slots.add(slot);
       }
     }
-    const repairing = await repairingOf(troubled.filter((id) => instances.has(id)));
-    for (const id of differing(view.repairing, repairing)) touched.ids.add(id);
-    view = { ...view, repairing, askedAlone };
+    view = { ...view, askedAlone };
+    await lookAtRepairs(troubled, touched);
   }
 
   function nextOf(troubled: readonly string[]): readonly string[] {
@@ -176,8 +181,13 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
     return [...troubled.slice(from), ...troubled.slice(0, from)].slice(0, mostAskedAlone);
   }
 
-  function repairingOf(troubled: readonly string[]): ReadonlySet<string> | Promise<ReadonlySet<string>> {
-    return troubled.length === 0 ? nobody : cloud.executingSystemEvents(troubled);
+  /** Those of the troubled that the cloud itself repairs now. */
+  async function lookAtRepairs(troubled: readonly string[], touched: Touched): Promise<void> {
+    const asked = troubled.filter((id) => instances.has(id));
+    if (asked.length === 0 && view.repairing.size === 0) return;
+    const repairing = asked.length === 0 ? nobody : await cloud.executingSystemEvents(asked);
+    for (const id of differing(view.repairing, repairing)) touched.ids.add(id);
+    view = { ...view, repairing };
   }
 
   const listEveryMs = () => listIntervalMs(instances.size, options.intervalMs());
@@ -274,7 +284,7 @@ function isUnchanged(a: Instance | undefined, b: Instance): boolean {
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((each, index) => each === b[index]);
+  return a === b || (a.length === b.length && a.every((each, index) => each === b[index]));
 }
 
 function sameTags(a: Instance['tags'], b: Instance['tags']): boolean {

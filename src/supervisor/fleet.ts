@@ -62,11 +62,15 @@ function isBusy({ state }: NodeActor): boolean {
   return state !== 'healthy' && state !== 'retired';
 }
 
-/** Busy, but only waiting for a time to pass, or for a person: what the cloud says meanwhile is no hurry. */
-const patient: readonly string[] = ['settling', 'throttled', 'held', 'blind'];
+/**
+ * Busy, but only waiting: for a time to pass, for a permit, for a node to be Ready, or for a person. What the cloud says meanwhile is no
+ * hurry: whatever is done next asks it anew.
+ */
+const patient =
+  /^(settling|throttled|held|blind|(repairing\.\w+|retiring)\.admitting|repairing\.\w+\.awaitingReady)$/;
 
 function isUrgent(actor: NodeActor): boolean {
-  return isBusy(actor) && !patient.includes(actor.state);
+  return isBusy(actor) && !patient.test(actor.state);
 }
 
 /** An effect that changes the instance runs now: it ends by itself, or by its deadline, whatever can be seen meanwhile. */
@@ -86,6 +90,8 @@ export class Fleet {
   readonly #urgent = new Map<string, NodeActor>();
   readonly #permits = new Map<string, NodeActor>();
   readonly #scopes = new Map<string, { notReady: number; total: number }>();
+  /** Null once they have changed. */
+  #instanceIds: readonly string[] | null = null;
 
   update(record: ActorRecord): NodeActor {
     const actor = nodeActor(record);
@@ -94,6 +100,7 @@ export class Fleet {
     this.#bySlot.set(slot, actor);
     rename(this.#byNode, slot, before?.context.nodeName ?? null, nodeName);
     rename(this.#byInstance, slot, before?.context.instanceId ?? null, instanceId);
+    if (before?.context.instanceId !== instanceId) this.#instanceIds = null;
     keepIf(isBusy(actor), this.#busy, slot, actor);
     keepIf(isUrgent(actor), this.#urgent, slot, actor);
     keepIf(permit !== null, this.#permits, slot, actor);
@@ -109,6 +116,7 @@ export class Fleet {
     this.#bySlot.delete(slot);
     rename(this.#byNode, slot, actor.context.nodeName, null);
     rename(this.#byInstance, slot, actor.context.instanceId, null);
+    this.#instanceIds = null;
     this.#busy.delete(slot);
     this.#urgent.delete(slot);
     this.#permits.delete(slot);
@@ -153,6 +161,12 @@ export class Fleet {
     return this.#scopes;
   }
 
+  /** The instances that the actors believe in. The same array until they are others. */
+  instanceIds(): readonly string[] {
+    this.#instanceIds ??= instancesOf(this.#bySlot.values());
+    return this.#instanceIds;
+  }
+
   /** The slot whose actor believes in this node, or in this instance. */
   slotOfNode(name: string): string | undefined {
     return this.#byNode.get(name);
@@ -180,6 +194,13 @@ export class Fleet {
       this.#scopes.set(scope, count);
     }
   }
+}
+
+/** Those that the actors believe in. */
+export function instancesOf(actors: Iterable<NodeActor>): readonly string[] {
+  const ids: string[] = [];
+  for (const { context } of actors) if (context.instanceId !== null) ids.push(context.instanceId);
+  return ids;
 }
 
 function rename(index: Map<string, string>, slot: string, before: string | null, after: string | null): void {

@@ -15,7 +15,7 @@ import { configureBackups } from './configure-backups.ts';
 import { ControlPlane } from './control-plane.ts';
 import { type AdmissionDesk, createDesk } from './desk.ts';
 import { factsFor, type Knowledge } from './facts.ts';
-import { actorIds, Fleet, isAtWork, type NodeActor } from './fleet.ts';
+import { actorIds, Fleet, instancesOf, isAtWork, type NodeActor } from './fleet.ts';
 import { NodeIndex, nothingSeenOfCloud, type Observation, observe } from './observation.ts';
 import { type Look, tellNode } from './reconcile.ts';
 import { createSecondSignal, type SecondSignal } from './second-signal.ts';
@@ -134,7 +134,10 @@ export class Supervisor {
       clock,
       log,
       cluster: config.cluster,
-      known: () => [...instancesOf(this.fleet.values()), ...(this.controlPlane?.instances() ?? [])],
+      known: () =>
+        this.controlPlane === null
+          ? this.fleet.instanceIds()
+          : [...this.fleet.instanceIds(), ...this.controlPlane.instances()],
       troubled: () => instancesOf(this.fleet.busy().values()),
       intervalMs: () =>
         this.fleet.urgent().size > 0 ? config.supervisor.cloudPollBusyMs : config.supervisor.cloudPollMs,
@@ -492,12 +495,6 @@ export class Supervisor {
 }
 
 /** The instances that these actors believe in. */
-function instancesOf(actors: Iterable<NodeActor>): string[] {
-  const ids: string[] = [];
-  for (const { context } of actors) if (context.instanceId !== null) ids.push(context.instanceId);
-  return ids;
-}
-
 const freshFailure: Decision = Object.freeze({
   granted: false,
   rule: 'freshFailure',

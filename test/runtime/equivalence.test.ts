@@ -5,7 +5,7 @@ import { type NodeInput, nodeMachine, nodeVersion, rungs } from '../../machines/
 import { microtasksDone } from '../../src/runtime/clock.ts';
 import type { Json } from '../../src/runtime/record.ts';
 import { createRuntime } from '../../src/runtime/runtime.ts';
-import type { ActorEvent, Effect } from '../../src/runtime/types.ts';
+import type { ActorEvent, Effect, Store } from '../../src/runtime/types.ts';
 import { createVirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { everything } from './everything.ts';
@@ -116,9 +116,26 @@ function livePlayer(machine: AnyStateMachine, input: Json): Player {
   };
 }
 
+/** What was committed can't be changed any more: whoever tries throws. So the simulator's store need keep no text of it. */
+function frozen(store: Store): Store {
+  return {
+    ...store,
+    commit(batch) {
+      for (const write of batch) if ('value' in write) deepFreeze(write.value);
+      return store.commit(batch);
+    },
+  };
+}
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const each of Object.values(value)) deepFreeze(each);
+}
+
 /** The durable runtime. */
 async function durablePlayer(machine: AnyStateMachine, input: Json): Promise<Player> {
-  const store = createMemoryStore();
+  const store = frozen(createMemoryStore({ asText: false }));
   let clock = createVirtualClock(START_MS);
   let running: Ending[] = [];
   const make = async () => {

@@ -20,7 +20,9 @@ const states: readonly Json[] = [
   'held',
   'retired',
   { retiring: 'draining' },
+  { repairing: { rebooting: 'admitting' } },
   { repairing: { rebooting: 'acting' } },
+  { repairing: { rebooting: 'awaitingReady' } },
 ];
 
 const pick = <T>(random: Random, from: readonly [T, ...T[]] | readonly T[]): T => {
@@ -71,7 +73,14 @@ function recount(records: Iterable<ActorRecord>) {
   const of = (those: typeof actors) => those.map(({ context }) => context.slot).sort();
   return {
     busy: of(busy),
-    urgent: of(busy.filter(({ state }) => !['settling', 'throttled', 'held', 'blind'].includes(state))),
+    urgent: of(
+      busy.filter(
+        ({ state }) =>
+          !['settling', 'throttled', 'held', 'blind', 'retiring.admitting'].includes(state) &&
+          !/^repairing\.\w+\.(admitting|awaitingReady)$/.test(state),
+      ),
+    ),
+    instances: actors.flatMap(({ context }) => context.instanceId ?? []).sort(),
     permits: of(actors.filter(({ context }) => context.permit !== null)),
     counts,
   };
@@ -96,6 +105,7 @@ describe('the fleet', () => {
       expect({
         busy: [...fleet.busy().keys()].sort(),
         urgent: [...fleet.urgent().keys()].sort(),
+        instances: [...fleet.instanceIds()].sort(),
         permits: [...fleet.permits().keys()].sort(),
         counts: Object.fromEntries(scopes),
       }).toEqual(recount(records.values()));
