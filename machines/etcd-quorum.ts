@@ -156,7 +156,10 @@ export const quorumMachine = keeper.createMachine({
           invoke: {
             id: 'chooseSource',
             src: 'chooseSource',
-            input: ({ context }) => ({ voters: context.members.filter(({ role }) => role === 'voter') }),
+            input: ({ context }) => ({
+              voters: context.members.filter(({ role }) => role === 'voter'),
+              readThrough: context.failedRepairs > 0,
+            }),
             onDone: [
               {
                 guard: { type: 'choiceIs', params: { kind: 'held' } },
@@ -203,7 +206,16 @@ export const quorumMachine = keeper.createMachine({
             src: 'restoreQuorum',
             input: ({ context }) => ({ source: context.source }),
             onDone: { target: 'rejoining', actions: 'noteHeld' },
-            onError: { target: 'failed', actions: 'noteFailure' },
+            onError: [
+              {
+                guard: 'copyWasDamaged',
+                target: 'choosingSource',
+                actions: 'passOverCopy',
+                description:
+                  'The master found the backup damaged: all copies are read through, and the next best is taken.',
+              },
+              { target: 'failed', actions: 'noteFailure' },
+            ],
           },
           after: { restoreDeadline: { target: 'failed', actions: 'noteOverdue' } },
           on: {

@@ -161,8 +161,12 @@ export interface QuorumEffects {
   };
   /** Looks for proof at every master, and for the best source. */
   readonly chooseSource: {
-    /** Who voted when the quorum was last seen. */
-    readonly input: { readonly voters: readonly MemberFacts[] };
+    readonly input: {
+      /** Who voted when the quorum was last seen. */
+      readonly voters: readonly MemberFacts[];
+      /** Something has failed before: a backup's copy is read to its end before it is chosen, and not only looked at. */
+      readonly readThrough: boolean;
+    };
     readonly output: Ended & { readonly choice: SourceChoice };
   };
   /** Brings the data back on one master, API servers stopped before; ends when the API is writable again. */

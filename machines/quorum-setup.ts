@@ -95,6 +95,9 @@ export const keeper = setup({
       (event.type === 'xstate.done.actor.checkQuorum' || event.type === 'xstate.done.actor.reviveMembers') &&
       event.output.held,
     isConfirmed: ({ context }) => context.failedChecks + 1 >= policyOf(context, 'checks'),
+    /** For the first time: if it is found again in what was read through, people must look. */
+    copyWasDamaged: ({ context, event }) =>
+      context.failedRepairs === 0 && 'error' in event && event.error.code === 'BackupDamaged',
     choiceIs: ({ event }, params: { readonly kind: SourceChoice['kind'] }) =>
       event.type === 'xstate.done.actor.chooseSource' && event.output.choice.kind === params.kind,
   },
@@ -146,6 +149,13 @@ export const keeper = setup({
         message: 'the change of the membership took longer than its deadline',
       }),
     }),
+    /** What the restore has shown of members is nothing that a choice may go by. */
+    passOverCopy: assign(({ context, event }) => ({
+      held: false,
+      permit: null,
+      failedRepairs: context.failedRepairs + 1,
+      failure: 'error' in event ? event.error : context.failure,
+    })),
     countFailure: assign({ failedRepairs: ({ context }) => context.failedRepairs + 1 }),
     forget: assign({
       target: null,

@@ -642,10 +642,18 @@ export const quorumMachine = createMachine({
               "target": "rejoining",
               "actions": "noteHeld"
             },
-            "onError": {
-              "target": "failed",
-              "actions": "noteFailure"
-            }
+            "onError": [
+              {
+                "guard": "copyWasDamaged",
+                "target": "choosingSource",
+                "actions": "passOverCopy",
+                "description": "The master found the backup damaged: all copies are read through, and the next best is taken."
+              },
+              {
+                "target": "failed",
+                "actions": "noteFailure"
+              }
+            ]
           },
           "after": {
             "restoreDeadline": {

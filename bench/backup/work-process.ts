@@ -60,7 +60,7 @@ async function take() {
 
 /** As a master is restored: the supervisor, which this process is, chooses and shares; the master's own script does the rest. */
 async function restore() {
-  const choice = await chooseBackup({ cluster, stores, key, clock, verifiedOnly: true });
+  const choice = await chooseBackup({ cluster, stores, key, clock, verifiedOnly: true, glance: true });
   if (choice.kind === 'none') throw new Error(choice.decision);
   const chosenMs = performance.now() - began;
   const [shared] = stores;

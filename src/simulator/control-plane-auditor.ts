@@ -101,7 +101,7 @@ export class ControlPlaneAuditor {
     judge(7, furthestCarriesOn(done));
     judge('safety 45', nobodyServes(done));
     if (what === 'wipe') return;
-    const best = vault.best().best;
+    const { best } = vault.best(true);
     const promised =
       what === 'force'
         ? lastWrite(before?.group.log ?? null, before?.committed ?? 0)

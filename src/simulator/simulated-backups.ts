@@ -139,20 +139,21 @@ export function simulatedBackups(parts: {
       vault.prune(clock.now());
     },
     async tell() {},
-    async bestBackup(signal) {
+    async bestBackup(readThrough, signal) {
       await sleep(clock, shareMs, signal);
-      const { best, passedOver } = vault.best();
+      const { best, passedOver } = vault.best(readThrough);
       if (best === null) return { best, passedOver };
-      const [region = ''] = vault.readableIn(best);
+      const [region = ''] = readThrough ? vault.readableIn(best) : vault.shown();
       return {
         best: { kind: 'backup', key: best.id, region, revision: best.revision, passedOver },
         passedOver,
       };
     },
-    async shareSnapshot({ key }, { signal, attempt }) {
+    // As if its ticket were given to a master, which then finds the copy damaged.
+    async shareSnapshot({ key, region }, { signal, attempt }) {
       await sleep(clock, shareMs, signal);
       const backup = vault.find(key);
-      if (vault.readableIn(backup).length === 0)
+      if (!backup.whole.has(region))
         throw new Failure({
           kind: 'rejected',
           code: 'BackupDamaged',

@@ -220,8 +220,9 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
     async tell(failures, because) {
       log.error('backups fail; the older ones are all still there', { failures, because });
     },
-    async bestBackup(signal) {
-      const choice = await chooseBackup({ cluster, stores, key, clock, verifiedOnly: true, signal });
+    async bestBackup(readThrough, signal) {
+      const glance = !readThrough;
+      const choice = await chooseBackup({ cluster, stores, key, clock, verifiedOnly: true, glance, signal });
       const passedOver = choice.passedOver.map(({ id, region, why }) => ({
         key: region === undefined ? id : `${id} in ${region}`,
         why,

@@ -73,6 +73,11 @@ function lossWords(
         text: 'etcd: the loss is confirmed. What is stopped is started: that loses nothing',
       };
     case 'choosingSource':
+      if (from.startsWith('lost.restoring'))
+        return {
+          tone: 'trouble',
+          text: `etcd: the backup is damaged (${context.failure?.message ?? 'no reason is known'}). Every copy is read through, and the next best is taken`,
+        };
       return {
         tone: 'work',
         text: 'etcd: it did not come back. Proof is looked for on every master, and the data that loses least',

@@ -76,8 +76,10 @@ export function controlPlaneWorlds(parts: ControlPlaneWorldsParts): ControlPlane
     masters,
     backupFirst,
     requestMemberPermit: (input, context) => controller().requestPermit(input, context),
-    bestBackup: (signal) =>
-      backup === null ? Promise.resolve({ best: null, passedOver: [] }) : backup.bestBackup(signal),
+    bestBackup: (readThrough, signal) =>
+      backup === null
+        ? Promise.resolve({ best: null, passedOver: [] })
+        : backup.bestBackup(readThrough, signal),
     recover: (id, source, context) => recover(parts.runtime(), id, { cluster, source }, context),
     verify: (signal) => differences(quorum, signal, clock),
     workedOn: () => parts.supervisor().mastersWorkedOn(),

@@ -86,6 +86,8 @@ function because(state: string, context: QuorumContext, waiting: string | null):
     case 'reviving':
       return 'the loss is confirmed: stopped instances and etcd are started, which loses nothing';
     case 'choosingSource':
+      if (context.failure?.code === 'BackupDamaged')
+        return `a backup is damaged, and the next best is looked for: ${context.failure.message}`;
       return 'it did not come back: proof is looked for, and what loses least';
     case 'undecided':
       return `nothing is overwritten: ${context.because ?? 'not known yet'}`;

@@ -91,6 +91,37 @@ test.each(spoilings)(
   },
 );
 
+test('by a glance: a verified one that is gone, cut off or empty is passed over; the rest is found by whoever fetches it', async () => {
+  const stage = await threeBackups();
+  const glance = () => chooseBackup({ ...stage, cluster: 'demo', glance: true });
+  const chosen = async () => {
+    const choice = await glance();
+    if (choice.kind !== 'chosen') throw new Error(choice.decision);
+    return [choice.backup.manifest.id, choice.region];
+  };
+  const [near, far] = stage.stores;
+  const read: string[] = [];
+  near.before = (call, key) => {
+    if (call === 'read') read.push(key);
+  };
+  expect(await chosen()).toEqual([stage.middle, 'cn-a']);
+  expect(read).not.toContain(snapshotOf(stage.middle));
+  // Only reading tells.
+  near.change(snapshotOf(stage.middle), flip);
+  expect(await chosen()).toEqual([stage.middle, 'cn-a']);
+  near.change(snapshotOf(stage.middle), (content) => content.subarray(0, -20));
+  expect(await chosen()).toEqual([stage.middle, 'cn-b']);
+  far.change(snapshotOf(stage.middle), () => Buffer.alloc(0));
+  const said = (await glance()).problems.map(({ region, about }) => [region, about]);
+  expect(said).toEqual(['cn-a', 'cn-b'].map((region) => [region, names.manifest(stage.middle)]));
+  expect(await chosen()).toEqual([stage.oldest, 'cn-a']);
+  for (const store of [near, far]) store.objects.delete(snapshotOf(stage.oldest));
+  // One that no rehearsal has passed is opened all the same.
+  expect(await chosen()).toEqual([stage.newest, 'cn-a']);
+  each(stage.stores, (store) => store.change(snapshotOf(stage.newest), flip));
+  expect(await glance()).toMatchObject({ kind: 'none' });
+});
+
 test.each(spoilings)('%s in one region only: the other region has it', async (_, spoil) => {
   const stage = await threeBackups();
   spoil({ ...stage, stores: [stage.stores[0], stage.stores[0]] }, stage.middle);

@@ -88,6 +88,8 @@ testDefects(quorumSpace, quorumRules, {
       },
     },
   ],
+  'a backup is chosen by its looks after one was found damaged': [{ actions: { passOverCopy: nothing } }],
+  'damage is passed over again and again, and nobody is told': [{ guards: { copyWasDamaged: always } }],
   'what loses nothing is tried before the loss was confirmed': [{ guards: { isConfirmed: always } }],
   'a restore is over and was not verified': [
     // As it was: any look while it verified led on to healthy.

@@ -20,8 +20,13 @@ function isSame(one: MemberFacts | null, other: MemberFacts | null): boolean {
   return one?.slot === other?.slot && one?.instanceId === other?.instanceId;
 }
 
-/** What a member's effect is told to work on. */
-function told(step: Step, field: 'slot' | 'memberId'): unknown {
+/** A master found the backup damaged that it was given. */
+function afterDamage({ from, event }: Step): boolean {
+  return from === 'lost.restoring' && event === 'xstate.error.actor.restoreQuorum';
+}
+
+/** What an effect is told to work on, or how. */
+function told(step: Step, field: 'slot' | 'memberId' | 'readThrough'): unknown {
   const [input] = step.started.map((each) => each.input);
   return typeof input === 'object' && input !== null ? Reflect.get(input, field) : undefined;
 }
@@ -60,7 +65,12 @@ export const quorumRules: Rules<QuorumContext> = {
   'data is restored without proof that was looked for now': (step) =>
     started(step, 'restoreQuorum') && step.event !== 'xstate.done.actor.chooseSource',
   'a source is looked for before what loses nothing was tried': (step) =>
-    started(step, 'chooseSource') && step.from !== 'lost.reviving',
+    started(step, 'chooseSource') && step.from !== 'lost.reviving' && !afterDamage(step),
+  // Safety 49.
+  'a backup is chosen by its looks after one was found damaged': (step) =>
+    started(step, 'chooseSource') && afterDamage(step) && told(step, 'readThrough') !== true,
+  'damage is passed over again and again, and nobody is told': (step) =>
+    started(step, 'chooseSource') && afterDamage(step) && step.before.failedRepairs > 0,
   'what loses nothing is tried before the loss was confirmed': (step) =>
     started(step, 'reviveMembers') &&
     step.after.failedChecks < (step.after.policy.checks ?? defaultQuorumPolicy.checks),

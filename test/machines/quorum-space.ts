@@ -39,6 +39,7 @@ const looksWhenPaused: readonly Look[] = [
 ];
 
 const retryable = { kind: 'retryable', code: 'NoAnswer', message: 'no answer' };
+const damaged = { kind: 'retryable', code: 'BackupDamaged', message: 'the master found it so' };
 const survivor = { kind: 'member', slot: 'control-plane-0', instanceId: 'i-0', term: 3, index: 9 } as const;
 const backup = { kind: 'backup', key: 'b', region: 'r', revision: 7, passedOver: [] } as const;
 
@@ -64,6 +65,7 @@ function ends(id: string): readonly AnyEvent[] {
       output: { at: 1, ...output },
     })),
     { type: `xstate.error.actor.${id}`, error: retryable },
+    ...(id === 'restoreQuorum' ? [{ type: `xstate.error.actor.${id}`, error: damaged }] : []),
   ];
 }
 
@@ -82,8 +84,8 @@ function textOf(value: object): string {
 const aims = /(restartingMember|promotingFound|takingOut|replacingMember|clearingAlarm)/;
 
 /**
- * Left out: how many repairs failed and what the last failure was, which are only told; who is aimed at where nobody is; checks where
- * nobody counts them.
+ * Left out: how many repairs failed, but for the first while all is lost, and what the last failure was, which are only told; who is aimed
+ * at where nobody is; checks where nobody counts them.
  */
 export function quorumKey({ value, context }: { readonly value: unknown; readonly context: QuorumContext }) {
   const { members, held, target, restarted, permit, source, paused, size } = context;
@@ -100,6 +102,7 @@ export function quorumKey({ value, context }: { readonly value: unknown; readonl
     paused,
     size,
     isLost ? Math.min(context.failedChecks, 6) : '-',
+    isLost ? Math.min(context.failedRepairs, 1) : '-',
   ].join(' ');
 }
 

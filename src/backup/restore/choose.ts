@@ -1,6 +1,6 @@
 import { toFailure } from '../../failure.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { type Catalog, type CataloguedBackup, readCatalog } from '../catalog.ts';
+import { type Catalog, type CataloguedBackup, isVerified, readCatalog } from '../catalog.ts';
 import type { AccountKey } from '../keys/account-key.ts';
 import type { ObjectStore } from '../objects/port.ts';
 import { problemText, type RegionProblem } from '../regions.ts';
@@ -15,6 +15,11 @@ export interface ChooseOptions {
   /** Leave out those that no rehearsal has passed: nobody knows whether they can be restored. */
   readonly verifiedOnly?: boolean | undefined;
   readonly present?: PresentVersions | undefined;
+  /**
+   * Of a verified one only look whether its snapshot is there, and as long as it was written: for a caller who chooses anew, without this,
+   * when that turns out to be damaged. By default it is read through to its end.
+   */
+  readonly glance?: boolean | undefined;
   /** Only backups that were begun by then, epoch ms. */
   readonly until?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -41,11 +46,11 @@ export type Choice =
     };
 
 /**
- * The best backup, read through to its end and found whole: one that turns out to be damaged, cut off, empty or gone gives way to its
- * copy in the next region, and then to the next best. Rejects only with the signal's reason.
+ * The best backup, read through to its end and found whole (but for `glance`): one that turns out to be damaged, cut off, empty or gone
+ * gives way to its copy in the next region, and then to the next best. Rejects only with the signal's reason.
  */
 export async function chooseBackup(options: ChooseOptions): Promise<Choice> {
-  const { stores, key, signal } = options;
+  const { stores, key, glance = false, signal } = options;
   const catalog = await readCatalog(options);
   const { candidates, passedOver: left } = restoreCandidates(catalog, options);
   const passedOver: PassedOver[] = [...left];
@@ -55,7 +60,8 @@ export async function chooseBackup(options: ChooseOptions): Promise<Choice> {
       if (!store) continue;
       try {
         await fetchMind({ backup, store, key, signal });
-        await readThrough({ backup, store, key, signal });
+        // That its snapshot is there, and as long as it was written, the catalogue has seen.
+        if (!glance || !isVerified(backup)) await readThrough({ backup, store, key, signal });
         return { kind: 'chosen', backup, region, store, passedOver, problems: catalog.problems };
       } catch (caught) {
         signal?.throwIfAborted();

@@ -121,7 +121,9 @@ export function chooseSource(world: QuorumWorld) {
       }),
     );
     const needsBackup = voters.every(({ data }) => data.kind === 'missing' || data.kind === 'broken');
-    const backups = needsBackup ? await persist(clock, signal, () => world.bestBackup(signal)) : null;
+    const backups = needsBackup
+      ? await persist(clock, signal, () => world.bestBackup(input.readThrough, signal))
+      : null;
     const choice = judge(voters, backups);
     world.log.warn('what a lost quorum can be brought back from', {
       choice: choice.kind,

@@ -1,5 +1,5 @@
 import type { QuorumEffects } from '../../../machines/etcd-quorum.ts';
-import { Failure } from '../../failure.ts';
+import { Failure, toFailure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { QuorumWorld } from './world.ts';
 
@@ -15,7 +15,17 @@ export function restoreQuorum(world: QuorumWorld) {
         code: 'NoSource',
         message: 'nothing was chosen to restore from',
       });
-    const { revision, lost } = await world.recover(context.attempt, input.source, context);
+    const { revision, lost } = await world
+      .recover(context.attempt, input.source, context)
+      .catch((caught: unknown) => {
+        if (input.source?.kind === 'backup' && toFailure(caught).code === 'BackupDamaged')
+          world.log.warn('a backup was found damaged while it was restored: the next best is taken', {
+            backup: input.source.key,
+            region: input.source.region,
+            error: caught,
+          });
+        throw caught;
+      });
     world.log.warn('the data is back on one master; the others join again', { revision, lost });
     return { at: context.clock.now(), revision };
   };

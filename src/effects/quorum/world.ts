@@ -86,8 +86,14 @@ export interface QuorumWorld {
     input: QuorumEffects['requestMemberPermit']['input'],
     context: EffectContext,
   ): Promise<string>;
-  /** The newest verified backup that can still be read, and those that were passed over; null if there is none. */
-  bestBackup(signal: AbortSignal): Promise<{
+  /**
+   * The newest verified backup that can still be read, and those that were passed over; null if there is none. Without `readThrough` it is
+   * only looked whether its snapshot is there and as long as it was written: the master that fetches it finds the rest.
+   */
+  bestBackup(
+    readThrough: boolean,
+    signal: AbortSignal,
+  ): Promise<{
     readonly best: Extract<RestoreSource, { kind: 'backup' }> | null;
     readonly passedOver: readonly { readonly key: string; readonly why: string }[];
   }>;

@@ -68,7 +68,7 @@ export class Vault {
 
   /** Throws `NoBackup` if no region that is there has it. */
   find(id: string): VaultBackup {
-    const found = this.backups.find((each) => each.id === id && this.#shown().length > 0);
+    const found = this.backups.find((each) => each.id === id && this.shown().length > 0);
     if (found === undefined)
       throw new Failure({
         kind: 'retryable',
@@ -80,12 +80,12 @@ export class Vault {
 
   /** Regions that are there and have it whole. */
   readableIn({ whole }: VaultBackup): readonly string[] {
-    return this.#shown().filter((region) => whole.has(region));
+    return this.shown().filter((region) => whole.has(region));
   }
 
   /** Throws `NoRegion` while none is there. */
   verify(id: string): boolean {
-    if (this.#shown().length === 0) throw away();
+    if (this.shown().length === 0) throw away();
     const backup = this.find(id);
     if (this.readableIn(backup).length === 0) return false;
     backup.verified = true;
@@ -94,22 +94,25 @@ export class Vault {
 
   prune(now: number): void {
     const { remove } = retain(this.backups, policy, now);
-    if (remove.length === 0 || this.#shown().length === 0) return;
+    if (remove.length === 0 || this.shown().length === 0) return;
     const removed = this.backups.filter(({ id }) => remove.includes(id));
     this.backups = this.backups.filter(({ id }) => !remove.includes(id));
     this.#onRemoved(removed, this.backups);
   }
 
-  /** The newest verified one that can be read, and those before it that can't. Throws `NoRegion` while none is there. */
-  best(): {
+  /**
+   * The newest verified one, and those before it; that copies are damaged is only seen if they are read through. Throws `NoRegion` while
+   * none is there.
+   */
+  best(readThrough: boolean): {
     readonly best: VaultBackup | null;
     readonly passedOver: readonly { readonly key: string; readonly why: string }[];
   } {
-    if (this.#shown().length === 0) throw away();
+    if (this.shown().length === 0) throw away();
     const passedOver: { key: string; why: string }[] = [];
     for (const backup of this.backups) {
       if (!backup.verified) passedOver.push({ key: backup.id, why: 'no rehearsal has passed it' });
-      else if (this.readableIn(backup).length === 0)
+      else if (readThrough && this.readableIn(backup).length === 0)
         passedOver.push({ key: backup.id, why: 'it is damaged' });
       else return { best: backup, passedOver };
     }
@@ -138,7 +141,8 @@ export class Vault {
     );
   }
 
-  #shown(): readonly string[] {
+  /** Regions that are there. */
+  shown(): readonly string[] {
     return this.regions.filter((region) => !this.gone.has(region));
   }
 }

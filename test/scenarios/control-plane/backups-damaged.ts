@@ -25,10 +25,14 @@ export const backupsDamaged: readonly MasterScenario[] = [
       await deleteAll(stage, await stage.masters());
       return async () => {
         checks.equal('a backup was restored', sourceOf(stage, from), 'backup');
-        const said = stage.supervisor
+        const found = stage.supervisor
           .lines(from)
-          .find(({ message }) => message === 'what a lost quorum can be brought back from');
-        const because = String(said?.because);
+          .find(
+            ({ message }) =>
+              message === 'a backup was found damaged while it was restored: the next best is taken',
+          );
+        checks.equal('the master found it damaged', found?.backup, newest.id);
+        const because = String(choiceSince(stage, from)?.because);
         checks.that('it says which one was passed over', because.includes(newest.id), because);
         checks.that('the next best was taken', because.includes(older.id), because);
       };
