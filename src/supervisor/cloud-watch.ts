@@ -106,7 +106,8 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
       await compare(list.instances, known, touched);
     // What was found is known, whether or not the next question is answered.
     view = { ...view, instances, gone, askedAt: list.askedAt, askedAlone: noneAskedAlone };
-    await lookAtRepairs(options.troubled(), touched);
+    const troubled = options.troubled();
+    if (troubled.length > 0 || view.repairing.size > 0) await lookAtRepairs(troubled, touched);
     [listedAt, seenAt] = [startedAt, clock.now()];
   }
 
@@ -184,7 +185,6 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   /** Those of the troubled that the cloud itself repairs now. */
   async function lookAtRepairs(troubled: readonly string[], touched: Touched): Promise<void> {
     const asked = troubled.filter((id) => instances.has(id));
-    if (asked.length === 0 && view.repairing.size === 0) return;
     const repairing = asked.length === 0 ? nobody : await cloud.executingSystemEvents(asked);
     for (const id of differing(view.repairing, repairing)) touched.ids.add(id);
     view = { ...view, repairing };

@@ -102,18 +102,17 @@ export class SimulatedCloud implements Cloud {
   listInstances(cluster: string): Promise<InstanceList> {
     const askedAt = this.#options.clock.now();
     const lagMs = this.#options.listLagMs?.() ?? 0;
-    // The pages after the first are of the same list, which nobody looks at in between.
-    let listed: readonly Instance[] | null = null;
-    const page = () =>
-      this.#read('listInstances', () => {
-        listed ??= this.#withoutLacking(this.#listed(cluster, lagMs));
-        return listed;
-      });
-    const rest = async (instances: readonly Instance[]) => {
-      for (let read = pageSize; read <= instances.length; read += pageSize) await page();
-      return { instances, askedAt };
-    };
-    return page().then((first) => (first.length < pageSize ? { instances: first, askedAt } : rest(first)));
+    return this.#read('listInstances', () => this.#withoutLacking(this.#listed(cluster, lagMs))).then(
+      (instances) =>
+        instances.length < pageSize ? { instances, askedAt } : this.#restOfPages({ instances, askedAt }),
+    );
+  }
+
+  /** The pages after the first are of the same list, which nobody looks at in between. */
+  async #restOfPages(list: InstanceList): Promise<InstanceList> {
+    for (let read = pageSize; read <= list.instances.length; read += pageSize)
+      await this.#read('listInstances', () => list);
+    return list;
   }
 
   /** What a list shows: all as they are, or as they were `lagMs` ago. The same array while nothing has changed. */
