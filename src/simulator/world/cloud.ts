@@ -436,7 +436,7 @@ export class SimulatedCloud implements Cloud {
   }
 
   #delete(machine: Machine): void {
-    this.#move(machine, 'Stopping');
+    if (machine.instance.status !== 'Stopped') this.#move(machine, 'Stopping');
     this.#later(machine, takes.deleting, () => {
       const now = this.#options.clock.now();
       this.machines.delete(machine.instance.id);
