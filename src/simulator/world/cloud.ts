@@ -32,6 +32,8 @@ const commandMs = 1_000;
 const eventMs = 120_000;
 /** A list shows the state of at most this long ago, in ms: what is older than that is forgotten. */
 export const longestLagMs = 12_000;
+/** The only one of the simulated account. */
+export const simulatedSecurityGroup = 'sg-simulated';
 /** Instances on a page of the list, as the API gives at most. */
 const pageSize = 100;
 
@@ -146,6 +148,10 @@ export class SimulatedCloud implements Cloud {
 
   findInstance(id: string): Promise<Instance | null> {
     return this.#read('findInstance', () => this.machines.get(id)?.instance ?? null);
+  }
+
+  hasSecurityGroup(id: string): Promise<boolean> {
+    return this.#read('hasSecurityGroup', () => id === simulatedSecurityGroup);
   }
 
   executingSystemEvents(ids: readonly string[]): Promise<ReadonlySet<string>> {
