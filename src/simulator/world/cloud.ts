@@ -213,7 +213,7 @@ export class SimulatedCloud implements Cloud {
   deleteInstance(id: string, options: Asking = {}): Promise<void> {
     return this.#call('deleteInstance', 'withoutEffect', options, () => {
       const machine = this.machines.get(id);
-      if (machine === undefined) return;
+      if (machine === undefined || machine.releasing) return;
       const { status } = machine.instance;
       if (status !== 'Running' && status !== 'Stopped')
         throw new Failure({
@@ -291,6 +291,7 @@ export class SimulatedCloud implements Cloud {
       boots: 0,
       firstBoots: [],
       freshDisk: true,
+      releasing: false,
       agentAlive: false,
       eventUntil: 0,
       moves: 0,
@@ -315,7 +316,7 @@ export class SimulatedCloud implements Cloud {
 
   startByPerson(id: string): void {
     const machine = this.machines.get(id);
-    if (machine?.instance.status !== 'Stopped') return;
+    if (machine?.instance.status !== 'Stopped' || machine.releasing) return;
     machine.movedByOthersAt = this.#options.clock.now();
     this.#starting(machine);
   }
@@ -331,7 +332,7 @@ export class SimulatedCloud implements Cloud {
 
   deleteByPerson(id: string): void {
     const machine = this.machines.get(id);
-    if (machine === undefined) return;
+    if (machine === undefined || machine.releasing) return;
     machine.movedByOthersAt = this.#options.clock.now();
     this.#delete(machine);
   }
@@ -385,7 +386,8 @@ export class SimulatedCloud implements Cloud {
     const machine = this.#find(id);
     const { locks, status } = machine.instance;
     if (locks.length > 0) throw rejected('InstanceLocked', `${id} is locked: ${locks.join(', ')}`);
-    if (!states.includes(status)) throw rejected('IncorrectInstanceStatus', `${id} is ${status}`);
+    if (machine.releasing || !states.includes(status))
+      throw rejected('IncorrectInstanceStatus', `${id} is ${machine.releasing ? 'being released' : status}`);
     return machine;
   }
 
@@ -442,6 +444,7 @@ export class SimulatedCloud implements Cloud {
   }
 
   #delete(machine: Machine): void {
+    machine.releasing = true;
     if (machine.instance.status !== 'Stopped') this.#move(machine, 'Stopping');
     this.#later(machine, takes.deleting, () => {
       const now = this.#options.clock.now();
