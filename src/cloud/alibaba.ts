@@ -8,7 +8,13 @@ import {
   stop,
 } from './changes.ts';
 import { runCommand } from './commands.ts';
-import { executingSystemEvents, findInstance, listInstances, type Reading } from './instances.ts';
+import {
+  executingSystemEvents,
+  findInstance,
+  hasSecurityGroup,
+  listInstances,
+  type Reading,
+} from './instances.ts';
 import type { Cloud } from './port.ts';
 import { type AlibabaOptions, createCaller } from './sdk.ts';
 
@@ -19,6 +25,7 @@ export function createAlibabaCloud(options: AlibabaOptions): Cloud {
     region: options.region,
     listInstances: (cluster) => listInstances(reading, cluster),
     findInstance: (id) => findInstance(reading, id),
+    hasSecurityGroup: (id) => hasSecurityGroup(reading, id),
     executingSystemEvents: (ids) => executingSystemEvents(reading, ids),
     reboot: (id, rebootOptions) => reboot(reading, id, rebootOptions),
     start: (id, asking) => start(reading, id, asking),

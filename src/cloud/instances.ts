@@ -70,6 +70,11 @@ const disksAnswer = z.object({
 
 const attributeAnswer = z.object({ instanceId: z.string().min(1) });
 
+/** The list must be there here too. */
+const securityGroupsAnswer = z.object({
+  securityGroups: z.object({ securityGroup: z.array(z.object({ securityGroupId: z.string() })) }),
+});
+
 const eventsAnswer = z
   .object({
     instanceSystemEventSet: z.object({
@@ -182,6 +187,20 @@ async function systemDisk({ call, region }: Reading, id: string): Promise<string
     if (caught instanceof Failure && caught.kind === 'notFound') return null;
     throw caught;
   }
+}
+
+/** Unknown ids are simply absent from the answer (official documentation of DescribeSecurityGroups). */
+export async function hasSecurityGroup({ call, region }: Reading, id: string): Promise<boolean> {
+  const { securityGroups } = await call({
+    action: 'DescribeSecurityGroups',
+    repeatable: 'always',
+    answer: securityGroupsAnswer,
+    send: (client, ecs) =>
+      client.describeSecurityGroups(
+        fill(ecs.DescribeSecurityGroupsRequest, { regionId: region, securityGroupIds: JSON.stringify([id]) }),
+      ),
+  });
+  return securityGroups.securityGroup.some(({ securityGroupId }) => securityGroupId === id);
 }
 
 /**

@@ -71,6 +71,11 @@ export interface Cloud {
   listInstances(cluster: string): Promise<InstanceList>;
   /** One instance, or null if the cloud says that it does not exist (InvalidInstanceId.NotFound): proof, unlike its absence in a list. */
   findInstance(id: string): Promise<Instance | null>;
+  /**
+   * Whether this account has the security group in this region. One that a cluster's configuration names is proof that the credentials and
+   * the region are the cluster's: an account without any of its instances answers every other question as a deleted cluster's would.
+   */
+  hasSecurityGroup(id: string): Promise<boolean>;
   /** Ids (of those given) on which the cloud is executing a SystemFailure event of its own now. */
   executingSystemEvents(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** `reboot` needs Running; by force it is a power cycle. No ClientToken: look first. Returns as soon as the cloud has taken it. */

@@ -38,6 +38,7 @@ export function onlyOurs(cloud: Cloud, cluster: string): Cloud {
     region: cloud.region,
     listInstances: (of) => cloud.listInstances(of),
     findInstance: (id) => cloud.findInstance(id),
+    hasSecurityGroup: (id) => cloud.hasSecurityGroup(id),
     executingSystemEvents: (ids) => cloud.executingSystemEvents(ids),
     reboot: (id, options) => cloud.reboot(id, looking(id, options)),
     start: (id, options = {}) => cloud.start(id, looking(id, options)),

@@ -32,7 +32,7 @@ import {
   type WorkBegins,
   worksWithPermit,
 } from './safety.ts';
-import type { CloudEffect } from './world/cloud.ts';
+import { type CloudEffect, longestLagMs } from './world/cloud.ts';
 import type { NodeAct } from './world/kubernetes.ts';
 import { instanceIdOf } from './world/objects.ts';
 import type { World } from './world/world.ts';
@@ -198,6 +198,17 @@ export class Auditor {
     }
   }
 
+  /** For how long the instance has been locked, if a word of the cloud from after that has come at all. */
+  #lockToldForMs(life: SupervisorLife, actor: NodeActor): number | null {
+    const { clock, world } = this.#parts;
+    const lockedAt = world.cloud.lockedSince.get(actor.context.instanceId ?? '');
+    const seen = life.supervisor.seen(actor);
+    if (lockedAt === undefined || seen === null) return null;
+    const forMs = clock.now() - lockedAt;
+    const wordForMs = life.clock.now() - seen.instanceAskedAt;
+    return forMs - wordForMs > longestLagMs ? forMs : null;
+  }
+
   #notReadyForMs(name: string | null): number | null {
     const since = this.#notReady.since(name ?? '');
     return since === null || this.#parts.watchDisturbedWithin(longestNewsMs)
@@ -247,7 +258,7 @@ export class Auditor {
       holdsPermit: actor.context.permit !== null,
       skipsKubelet: before !== null && skipsKubelet(nodeActor(before).context),
       pausedForMs: spans.length === 0 ? null : Math.max(...spans),
-      lockedForMs: since(world.cloud.lockedSince.get(instanceId ?? '')),
+      lockedForMs: this.#lockToldForMs(life, actor),
       sightedForMs: life.told.sightedSince === null ? null : life.clock.now() - life.told.sightedSince,
       notReadyForMs: this.#notReadyForMs(nodeName),
       wronglyGone: actor.context.instance === 'gone' && machine !== undefined && work !== 'retiring',

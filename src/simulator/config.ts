@@ -1,5 +1,6 @@
 import { retentionSchema } from '../backup/retention.ts';
 import type { SupervisorConfig } from '../supervisor/config.ts';
+import { simulatedSecurityGroup } from './world/cloud.ts';
 
 /** How many masters there can be; a simulation without any has only workers. */
 export type MasterCount = 0 | 1 | 3 | 5;
@@ -17,7 +18,7 @@ function ofControlPlane(masters: MasterCount, zones: readonly string[]): Partial
       zones: [...zones],
       instanceType: 't',
       imageId: 'm-1',
-      securityGroupId: 's',
+      securityGroupId: simulatedSecurityGroup,
       vSwitchId: 'v',
       ramRole: 'r',
       systemDisk: { sizeGiB: 40, category: 'cloud_essd' },
@@ -59,7 +60,7 @@ export function simulatedConfig(
         zones: [...zones],
         instanceType: 't',
         imageId: 'm-1',
-        securityGroupId: 's',
+        securityGroupId: simulatedSecurityGroup,
         vSwitchId: 'v',
         ramRole: 'r',
         systemDisk: { sizeGiB: 40, category: 'cloud_essd' },

@@ -248,6 +248,7 @@ function askedAtOwnTime(cloud: Cloud, clock: Clock): Cloud {
       return cloud.listInstances(cluster).then(({ instances }) => ({ instances, askedAt }));
     },
     findInstance: (id) => cloud.findInstance(id),
+    hasSecurityGroup: (id) => cloud.hasSecurityGroup(id),
     executingSystemEvents: (ids) => cloud.executingSystemEvents(ids),
     reboot: (id, options) => cloud.reboot(id, options),
     start: (id, options) => cloud.start(id, options),

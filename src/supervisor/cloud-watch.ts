@@ -23,6 +23,8 @@ export interface CloudWatchOptions {
   known(): readonly string[];
   /** Those of them with a node that is not well: only there can a repair of the cloud's own matter. */
   troubled(): readonly string[];
+  /** Those that the configuration names: none but the cluster's own account knows them. */
+  readonly securityGroups: readonly string[];
   /** How long until the next look, in ms. */
   intervalMs(): number;
   /**
@@ -74,8 +76,8 @@ interface Touched {
 
 /**
  * Follows the cluster's instances. A list is taken only whole, and an instance that it lacks counts as gone only when the cloud, asked for
- * that very id, says so (safety 3). A list without any instance we know is not believed: wrong credentials look like that. But one after
- * the other they may all go: credentials do not change within a life.
+ * that very id, says so (safety 3). A list without any instance we know could be another account's: it is believed only of the account
+ * that has the cluster's security group. But one after the other they may all go: credentials do not change within a life.
  */
 export function watchCloud(options: CloudWatchOptions): CloudWatch {
   const { cloud, clock, log } = options;
@@ -106,7 +108,8 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
       await compare(list.instances, known, touched);
     // What was found is known, whether or not the next question is answered.
     view = { ...view, instances, gone, askedAt: list.askedAt, askedAlone: noneAskedAlone };
-    await lookAtRepairs(options.troubled(), touched);
+    const troubled = options.troubled();
+    if (troubled.length > 0 || view.repairing.size > 0) await lookAtRepairs(troubled, touched);
     [listedAt, seenAt] = [startedAt, clock.now()];
   }
 
@@ -127,10 +130,15 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
     }
     const found = unlisted.size === 0 ? inList : new Map([...inList, ...unlisted]);
     const goneNow = [...missing].filter((id) => !gone.has(id));
-    if (goneNow.length > 1 && missing.size === new Set(known).size)
-      throw new Error(
-        `the cloud knows none of the ${known.length} instances of this cluster: are the account and region right?`,
-      );
+    if (goneNow.length > 1 && missing.size === new Set(known).size) {
+      if (!(await isOurAccount()))
+        throw new Error(
+          `the cloud knows none of the ${known.length} instances of this cluster, nor its security group: are the account and region right?`,
+        );
+      log.warn('every instance of this cluster is gone, and its account is the right one', {
+        instances: known.length,
+      });
+    }
     if (found !== instances) {
       for (const [id, instance] of found) touchIfOther(touched, id, instances.get(id), instance);
       for (const [id, instance] of instances)
@@ -140,6 +148,11 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
     }
     for (const id of differing(gone, missing)) touched.ids.add(id);
     [gone, knownBefore] = [missing, known];
+  }
+
+  async function isOurAccount(): Promise<boolean> {
+    for (const id of options.securityGroups) if (await cloud.hasSecurityGroup(id)) return true;
+    return false;
   }
 
   function isAsListed(list: readonly Instance[]): boolean {
@@ -184,7 +197,6 @@ export function watchCloud(options: CloudWatchOptions): CloudWatch {
   /** Those of the troubled that the cloud itself repairs now. */
   async function lookAtRepairs(troubled: readonly string[], touched: Touched): Promise<void> {
     const asked = troubled.filter((id) => instances.has(id));
-    if (asked.length === 0 && view.repairing.size === 0) return;
     const repairing = asked.length === 0 ? nobody : await cloud.executingSystemEvents(asked);
     for (const id of differing(view.repairing, repairing)) touched.ids.add(id);
     view = { ...view, repairing };

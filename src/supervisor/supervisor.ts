@@ -139,6 +139,13 @@ export class Supervisor {
           ? this.fleet.instanceIds()
           : [...this.fleet.instanceIds(), ...this.controlPlane.instances()],
       troubled: () => instancesOf(this.fleet.busy().values()),
+      securityGroups: [
+        ...new Set(
+          [...config.pools, ...(config.controlPlane === undefined ? [] : [config.controlPlane])].map(
+            ({ securityGroupId }) => securityGroupId,
+          ),
+        ),
+      ],
       intervalMs: () =>
         this.fleet.urgent().size > 0 ? config.supervisor.cloudPollBusyMs : config.supervisor.cloudPollMs,
       changed: (touched) => this.#onCloud(touched),

@@ -203,6 +203,28 @@ export function cloudContract(name: string, open: () => Promise<CloudUnderTest>)
       expect(await under.cloud.findInstance('i-neverwas')).toBeNull();
     });
 
+    test('a security group is known where it is, and no other', async () => {
+      expect(await under.cloud.hasSecurityGroup(under.spec.securityGroupId)).toBe(true);
+      expect(await under.cloud.hasSecurityGroup('sg-neverwas')).toBe(false);
+    });
+
+    test('a stopped instance that is deleted stays stopped until it is gone', async () => {
+      const { id } = await stop((await create()).id);
+      const effects = under.effects('deleteInstance');
+      await under.cloud.deleteInstance(id);
+      const seen = await under.cloud.findInstance(id);
+      expect([undefined, 'Stopped']).toContain(seen?.status);
+      // Once more is no error, and what is going can't be started.
+      await under.cloud.deleteInstance(id);
+      expect(under.effects('deleteInstance')).toBe(effects + 1);
+      await expect(under.cloud.start(id)).rejects.toMatchObject({
+        kind: expect.stringMatching(/rejected|notFound/),
+      });
+      await under.until('it is gone', async () =>
+        (await under.cloud.findInstance(id)) === null ? true : null,
+      );
+    });
+
     test('a stopped instance can be deleted', async () => {
       const { id } = await stop((await create()).id);
       await under.cloud.deleteInstance(id);

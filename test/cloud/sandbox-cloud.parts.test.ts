@@ -45,6 +45,7 @@ const misfortunes: Readonly<Record<Misfortune, FaultAnswer>> = {
 const actions: Readonly<Record<PortCall, string>> = {
   listInstances: 'DescribeInstances',
   findInstance: 'DescribeInstances',
+  hasSecurityGroup: 'DescribeSecurityGroups',
   executingSystemEvents: 'DescribeInstanceHistoryEvents',
   reboot: 'RebootInstance',
   start: 'StartInstance',

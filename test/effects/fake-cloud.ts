@@ -8,6 +8,7 @@ import { Failure } from '../../src/failure.ts';
 export class FakeCloud implements Cloud {
   readonly region = 'cn-test';
   readonly instances = new Map<string, Instance>();
+  readonly securityGroups = new Set<string>();
   /** Every call that changed something, in order: `reboot i-1`. */
   readonly effects: string[] = [];
   /** By action: what to throw before the effect, or after it. Each is used once. */
@@ -90,6 +91,9 @@ export class FakeCloud implements Cloud {
   }
   async findInstance(id: string) {
     return this.instances.get(id) ?? null;
+  }
+  async hasSecurityGroup(id: string) {
+    return this.securityGroups.has(id);
   }
   async executingSystemEvents() {
     return new Set<string>();

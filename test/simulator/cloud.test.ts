@@ -3,7 +3,7 @@ import { microtasksDone } from '../../src/runtime/clock.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 import { createVirtualClock } from '../../src/runtime/virtual-clock.ts';
 import type { CloudCall, Misfortune } from '../../src/simulator/world/calls.ts';
-import { SimulatedCloud } from '../../src/simulator/world/cloud.ts';
+import { SimulatedCloud, simulatedSecurityGroup } from '../../src/simulator/world/cloud.ts';
 import { type CloudUnderTest, cloudContract } from '../cloud/contract.ts';
 
 /** How long in virtual time a condition is waited for, in ms. */
@@ -66,6 +66,7 @@ async function open(): Promise<CloudUnderTest> {
     region: inner.region,
     listInstances: timed(inner.listInstances.bind(inner)),
     findInstance: timed(inner.findInstance.bind(inner)),
+    hasSecurityGroup: timed(inner.hasSecurityGroup.bind(inner)),
     executingSystemEvents: timed(inner.executingSystemEvents.bind(inner)),
     reboot: timed(inner.reboot.bind(inner)),
     start: timed(inner.start.bind(inner)),
@@ -96,7 +97,7 @@ async function open(): Promise<CloudUnderTest> {
       zone: 'a',
       imageId: 'm-1',
       instanceType: 't',
-      securityGroupId: 's',
+      securityGroupId: simulatedSecurityGroup,
       vSwitchId: 'v-a',
       ramRole: 'r',
       systemDisk: { sizeGiB: 40, category: 'cloud_essd' },

@@ -17,6 +17,7 @@ function setUp(known: readonly string[], troubled: readonly string[] = []) {
       cluster: 'test',
       known: () => known,
       troubled: () => troubled,
+      securityGroups: ['sg-other', 'sg-1'],
       intervalMs: () => 10_000,
       changed: () => {},
     });
@@ -49,6 +50,16 @@ describe('watching the cloud', () => {
     await clock.advance(0);
     expect(watch.view().gone.size).toBe(0);
     expect(watch.unseenBecause()).toMatch(/knows none of the 3 instances/);
+    await Promise.all([watch.stop(), clock.advance(0)]);
+  });
+
+  test('safety 3: all are gone at once if the account that says so has the security group of the cluster', async () => {
+    const { clock, cloud, start } = setUp(['i-1', 'i-2', 'i-3']);
+    cloud.securityGroups.add('sg-1');
+    const watch = start();
+    await clock.advance(0);
+    expect([...watch.view().gone]).toEqual(['i-1', 'i-2', 'i-3']);
+    expect(watch.unseenBecause()).toBeNull();
     await Promise.all([watch.stop(), clock.advance(0)]);
   });
 

@@ -32,6 +32,8 @@ const commandMs = 1_000;
 const eventMs = 120_000;
 /** A list shows the state of at most this long ago, in ms: what is older than that is forgotten. */
 export const longestLagMs = 12_000;
+/** The only one of the simulated account. */
+export const simulatedSecurityGroup = 'sg-simulated';
 /** Instances on a page of the list, as the API gives at most. */
 const pageSize = 100;
 
@@ -102,18 +104,17 @@ export class SimulatedCloud implements Cloud {
   listInstances(cluster: string): Promise<InstanceList> {
     const askedAt = this.#options.clock.now();
     const lagMs = this.#options.listLagMs?.() ?? 0;
-    // The pages after the first are of the same list, which nobody looks at in between.
-    let listed: readonly Instance[] | null = null;
-    const page = () =>
-      this.#read('listInstances', () => {
-        listed ??= this.#withoutLacking(this.#listed(cluster, lagMs));
-        return listed;
-      });
-    const rest = async (instances: readonly Instance[]) => {
-      for (let read = pageSize; read <= instances.length; read += pageSize) await page();
-      return { instances, askedAt };
-    };
-    return page().then((first) => (first.length < pageSize ? { instances: first, askedAt } : rest(first)));
+    return this.#read('listInstances', () => this.#withoutLacking(this.#listed(cluster, lagMs))).then(
+      (instances) =>
+        instances.length < pageSize ? { instances, askedAt } : this.#restOfPages({ instances, askedAt }),
+    );
+  }
+
+  /** The pages after the first are of the same list, which nobody looks at in between. */
+  async #restOfPages(list: InstanceList): Promise<InstanceList> {
+    for (let read = pageSize; read <= list.instances.length; read += pageSize)
+      await this.#read('listInstances', () => list);
+    return list;
   }
 
   /** What a list shows: all as they are, or as they were `lagMs` ago. The same array while nothing has changed. */
@@ -147,6 +148,10 @@ export class SimulatedCloud implements Cloud {
 
   findInstance(id: string): Promise<Instance | null> {
     return this.#read('findInstance', () => this.machines.get(id)?.instance ?? null);
+  }
+
+  hasSecurityGroup(id: string): Promise<boolean> {
+    return this.#read('hasSecurityGroup', () => id === simulatedSecurityGroup);
   }
 
   executingSystemEvents(ids: readonly string[]): Promise<ReadonlySet<string>> {
@@ -208,7 +213,7 @@ export class SimulatedCloud implements Cloud {
   deleteInstance(id: string, options: Asking = {}): Promise<void> {
     return this.#call('deleteInstance', 'withoutEffect', options, () => {
       const machine = this.machines.get(id);
-      if (machine === undefined) return;
+      if (machine === undefined || machine.releasing) return;
       const { status } = machine.instance;
       if (status !== 'Running' && status !== 'Stopped')
         throw new Failure({
@@ -286,6 +291,7 @@ export class SimulatedCloud implements Cloud {
       boots: 0,
       firstBoots: [],
       freshDisk: true,
+      releasing: false,
       agentAlive: false,
       eventUntil: 0,
       moves: 0,
@@ -310,7 +316,7 @@ export class SimulatedCloud implements Cloud {
 
   startByPerson(id: string): void {
     const machine = this.machines.get(id);
-    if (machine?.instance.status !== 'Stopped') return;
+    if (machine?.instance.status !== 'Stopped' || machine.releasing) return;
     machine.movedByOthersAt = this.#options.clock.now();
     this.#starting(machine);
   }
@@ -326,7 +332,7 @@ export class SimulatedCloud implements Cloud {
 
   deleteByPerson(id: string): void {
     const machine = this.machines.get(id);
-    if (machine === undefined) return;
+    if (machine === undefined || machine.releasing) return;
     machine.movedByOthersAt = this.#options.clock.now();
     this.#delete(machine);
   }
@@ -380,7 +386,8 @@ export class SimulatedCloud implements Cloud {
     const machine = this.#find(id);
     const { locks, status } = machine.instance;
     if (locks.length > 0) throw rejected('InstanceLocked', `${id} is locked: ${locks.join(', ')}`);
-    if (!states.includes(status)) throw rejected('IncorrectInstanceStatus', `${id} is ${status}`);
+    if (machine.releasing || !states.includes(status))
+      throw rejected('IncorrectInstanceStatus', `${id} is ${machine.releasing ? 'being released' : status}`);
     return machine;
   }
 
@@ -437,7 +444,8 @@ export class SimulatedCloud implements Cloud {
   }
 
   #delete(machine: Machine): void {
-    this.#move(machine, 'Stopping');
+    machine.releasing = true;
+    if (machine.instance.status !== 'Stopped') this.#move(machine, 'Stopping');
     this.#later(machine, takes.deleting, () => {
       const now = this.#options.clock.now();
       this.machines.delete(machine.instance.id);

@@ -14,6 +14,8 @@ export interface Machine {
   eventUntil: number;
   /** Counts the changes of state, so that a timer of an earlier one finds that it is late. */
   moves: number;
+  /** It was deleted, and will be gone in a moment. */
+  releasing: boolean;
   readonly bornAt: number;
   /** When somebody other than wdrip last stopped, booted or deleted it, in epoch ms; 0: nobody did. */
   movedByOthersAt: number;

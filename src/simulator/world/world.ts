@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { SupervisorConfig } from '../../supervisor/config.ts';
 import type { Misfortune } from './calls.ts';
-import { type CloudEffect, SimulatedCloud } from './cloud.ts';
+import { type CloudEffect, SimulatedCloud, simulatedSecurityGroup } from './cloud.ts';
 import type { Acknowledged, MembershipChange } from './etcd.ts';
 import { type NodeAct, SimulatedKubernetes } from './kubernetes.ts';
 import { Life } from './life.ts';
@@ -151,7 +151,7 @@ export class World {
       zone,
       imageId: pool?.imageId ?? 'm-1',
       instanceType: pool?.instanceType ?? 't',
-      securityGroupId: pool?.securityGroupId ?? 's',
+      securityGroupId: pool?.securityGroupId ?? simulatedSecurityGroup,
       vSwitchId: `v-${zone}`,
       ramRole: pool?.ramRole ?? 'r',
       systemDisk: pool?.systemDisk ?? { sizeGiB: 40, category: 'cloud_essd' },

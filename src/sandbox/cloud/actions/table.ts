@@ -27,6 +27,7 @@ import {
 } from './load-balancers.ts';
 import { deleteInstance, rebootInstance, startInstance, stopInstance } from './power.ts';
 import { runInstances } from './run-instances.ts';
+import { describeSecurityGroups } from './security-groups.ts';
 import {
   createSimulatedSystemEvents,
   describeInstanceHistoryEvents,
@@ -64,6 +65,7 @@ const ecsActions: ReadonlyMap<string, ActionEntry> = new Map([
   ['TagResources', plain(tagResources)],
   ['UntagResources', plain(untagResources)],
   ['ListTagResources', plain(listTagResources)],
+  ['DescribeSecurityGroups', plain(describeSecurityGroups)],
   ['DescribeZones', plain(describeZones)],
   ['DescribeAvailableResource', plain(describeAvailableResource)],
   ['RunCommand', idempotent(runCommand)],
