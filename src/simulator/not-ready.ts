@@ -5,8 +5,8 @@
 const toldWithinMs = 200;
 
 /**
- * Since when nodes that were Ready have not been, or not been there, but for moments of which nobody was told. Times in the world's epoch ms.
- * One that came NotReady and never was Ready has lost nothing: whoever waits for it counts from its instance's start.
+ * Since when nodes that were Ready have not been, or not been there, but for moments of which nobody was told. Times in the world's epoch
+ * ms. One that came NotReady and never was Ready has lost nothing: whoever waits for it counts from its instance's start.
  */
 export class NotReady {
   readonly #spans = new Map<string, { readonly since: number | null; readyAt: number | null }>();

@@ -1,8 +1,9 @@
 import type { Store, StoreEntry, StoreWrite } from '../runtime/types.ts';
 
 /**
- * A store in memory, for tests and the simulator: it survives the runtimes that use it, and dies with the process. What was committed is kept
- * as text, so that nobody can change it; or, with `asText` false, which is quicker, as it is: that nobody does is then the caller's promise.
+ * A store in memory, for tests and the simulator: it survives the runtimes that use it, and dies with the process. What was committed is
+ * kept as text, so that nobody can change it; or, with `asText` false, which is quicker, as it is: that nobody does is then the caller's
+ * promise.
  */
 export function createMemoryStore({ asText = true }: { readonly asText?: boolean } = {}): Store {
   const values = new Map<string, unknown>();
