@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { constants, setPriority, tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../src/backup/free-port.ts';
 import { createEtcd, type EtcdClient } from '../src/etcd/adapter.ts';
@@ -17,7 +17,7 @@ const MIB = Number(process.env.WDRIP_BENCH_MIB ?? 1024);
 const ROUNDS = 3;
 /** Of a busy stretch, with and without the change log, in ms; so many of each, in turns. */
 const BUSY_MS = 12_000;
-const BUSY_TURNS = 4;
+const BUSY_TURNS = 6;
 /** Before each stretch, in ms: the change log's process starts in it. */
 const REST_MS = 4_000;
 /** Writers at the same time, each waiting for its own writes. */
@@ -89,11 +89,14 @@ export const backup: Benchmark = async (say) => {
       );
     }
     say('the change log on a busy etcd');
-    // Where there are no more than etcd's own processors, what runs elsewhere in a cluster may have only what is left of them.
-    yieldTo(objects);
+    // In a cluster the supervisor and object storage are elsewhere: etcd and those who write to it have one processor, they another.
+    const [near, far] = processors();
+    const alive = children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    for (const pid of [...alive.map((child) => child.pid), process.pid]) await keepOn(pid, near);
+    await keepOn(objects.pid, far);
     const busy = await measureBusy(etcd, endpoint, async () => {
       const child = await work('ship');
-      yieldTo(child);
+      await keepOn(child.pid, far);
       return child;
     });
     const took = median(taking);
@@ -150,9 +153,14 @@ async function touchMemory(mib: number): Promise<void> {
   await timed(process.execPath, ['-e', take]);
 }
 
-/** It gets a processor when nobody else wants one. */
-function yieldTo(child: ChildProcess): void {
-  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
+/** One for what is measured, and one for the rest: the same if there is no other. */
+function processors(): readonly [number, number] {
+  return [0, Math.min(1, availableParallelism() - 1)];
+}
+
+/** All of its threads, and those that it starts, run on this processor only. Rejects where `taskset` (util-linux) is missing. */
+async function keepOn(pid: number | undefined, processor: number): Promise<void> {
+  if (pid !== undefined) await timed('taskset', ['-acp', String(processor), String(pid)]);
 }
 
 interface Turn {
