@@ -66,18 +66,18 @@ async function restore() {
   const [shared] = stores;
   if (!shared) throw new Error('there are regions');
   const { region, bucket } = shared;
-  const name = 'shared/restore.ticket';
   const reached = (store: typeof shared) => ({ store, endpoint: endpoints[store.region] });
   const { backup, store } = choice;
-  const { sha256, withdraw } = await issueTicket({
+  const ticket = await issueTicket({
     backup,
     key,
     from: reached(store),
     to: reached(shared),
-    name,
+    folder: 'shared/restore-',
+    attempt: 'bench',
   });
   const sharedMs = performance.now() - began - chosenMs;
-  const object = { region, bucket, endpoint: endpoints[region], key: name, sha256 };
+  const object = { region, bucket, endpoint: endpoints[region], key: ticket.key, sha256: ticket.sha256 };
   const script = restoreSnapshot('bench', {
     object,
     token: 'bench',
@@ -85,7 +85,7 @@ async function restore() {
     markCompacted: true,
   });
   await onMaster(script);
-  await withdraw();
+  await ticket.withdraw();
   return { chosenMs, sharedMs };
 }
 

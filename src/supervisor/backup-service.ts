@@ -279,13 +279,13 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
     );
     const store = stores[at];
     if (store === undefined) throw new Error('there is at least one region');
-    const name = `${bundlePrefix(cluster, 'control-plane')}restore-${attempt}.ticket`;
-    const { sha256, withdraw } = await issueTicket({
+    const ticket = await issueTicket({
       backup: backupFound,
       key,
       from: { store, endpoint: backup.regions[at]?.endpoint ?? '' },
       to: { store: shared, endpoint: objects.endpoint ?? '' },
-      name,
+      folder: `${bundlePrefix(cluster, 'control-plane')}restore-`,
+      attempt,
       signal,
     });
     return {
@@ -293,11 +293,11 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
         region: objects.region,
         bucket: objects.bucket,
         endpoint: objects.endpoint ?? '',
-        key: name,
-        sha256,
+        key: ticket.key,
+        sha256: ticket.sha256,
       },
       revision: backupFound.manifest.etcd.revision,
-      withdraw,
+      withdraw: ticket.withdraw,
     };
   }
 }

@@ -93,7 +93,14 @@ const reached = (store: ObjectStore) => ({
   endpoint: served.servers.ossEndpoints[store.region] ?? '',
 });
 const issue = (from: ObjectStore) =>
-  issueTicket({ backup, key: stage.key, from: reached(from), to: reached(own), name });
+  issueTicket({
+    backup,
+    key: stage.key,
+    from: reached(from),
+    to: reached(own),
+    folder: `${masters}restore-`,
+    attempt: 'a1',
+  });
 
 /** As the master's script does it. */
 async function fetched({ sha256 }: Pick<IssuedTicket, 'sha256'>, limit = '20s') {

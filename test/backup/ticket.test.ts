@@ -11,7 +11,8 @@ import { Failure } from '../../src/failure.ts';
 import { type MemoryStore, memoryStore } from './memory-store.ts';
 import { backupStage, codeOf, testKey } from './stage.ts';
 
-const name = 'clusters/demo/bootstrap/control-plane/restore-a1.ticket';
+const folder = 'clusters/demo/bootstrap/control-plane/restore-';
+const name = `${folder}a1.ticket`;
 const snapshot = (id: string) => namesOf('demo').stream(id, 'snapshot');
 
 /** A verified backup, and the cluster's own bucket in `region`. */
@@ -29,7 +30,8 @@ async function oneBackup(region: string) {
     key: stage.key,
     from: { store, endpoint: 'http://backups' },
     to: { store: to, endpoint: 'http://own' },
-    name,
+    folder,
+    attempt: 'a1',
   };
   return { stage, backup, store, to, options };
 }
@@ -163,4 +165,21 @@ test('a ticket of which one half can’t be taken away loses the other, and says
   };
   expect(await codeOf(withdraw())).toBe('NoAnswer');
   expect(to.objects.has(name)).toBe(false);
+});
+
+test('tickets of restores that never ended are taken away by the next, and nothing else', async () => {
+  const { to, options } = await oneBackup('cn-hangzhou');
+  const bundle = 'clusters/demo/bootstrap/control-plane/bundle.json';
+  for (const key of [`${folder}a0.ticket`, `${folder}a0.ticket.sealed`, bundle])
+    await to.put(key, Buffer.from('old'));
+  await issueTicket(options);
+  expect([...to.objects.keys()].sort()).toEqual([bundle, name, `${name}.sealed`]);
+});
+
+test('a list that fails does not hold a restore up', async () => {
+  const { to, options } = await oneBackup('cn-hangzhou');
+  to.list = async () => {
+    throw new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'no answer came' });
+  };
+  await expect(issueTicket(options)).resolves.toMatchObject({ key: name });
 });

@@ -39,11 +39,15 @@ export interface TicketOptions extends Omit<FetchOptions, 'store'> {
   readonly from: ReachedStore;
   /** The cluster's own bucket. */
   readonly to: ReachedStore;
-  /** Under the prefix that masters' role may read. */
-  readonly name: string;
+  /** Under it are the tickets, and nothing else: a prefix that masters' role may read. */
+  readonly folder: string;
+  /** Of this restore: the same however often it is begun anew. */
+  readonly attempt: string;
 }
 
 export interface IssuedTicket {
+  /** Of the ticket's object. */
+  readonly key: string;
   /** Hex, of the sealed snapshot, out of the signed manifest: who replaces a ticket replaces no data. */
   readonly sha256: string;
   /** Takes away the ticket, and what was copied for it. */
@@ -51,12 +55,14 @@ export interface IssuedTicket {
 }
 
 /**
- * Puts a ticket for a backup's snapshot under `name` in the cluster's own bucket: a master fetches, opens and checks the snapshot itself.
+ * Puts a ticket for a backup's snapshot into the cluster's own bucket: a master fetches, opens and checks the snapshot itself.
  * A copy in another region than that bucket, which masters may not reach, is first copied there as it is, sealed, and held to its hash.
- * If it fails nothing stays. Throws `BackupDamaged` for what is seen of the copy, the key's and the store's failures.
+ * If it fails nothing stays; nor do tickets of restores that never ended, since there is one restore at a time. Throws `BackupDamaged`
+ * for what is seen of the copy, the key's and the store's failures.
  */
 export async function issueTicket(options: TicketOptions): Promise<IssuedTicket> {
-  const { from, to, name, signal } = options;
+  const { from, to, folder, attempt, signal } = options;
+  const name = `${folder}${attempt}.ticket`;
   const stored = await snapshotStream({ ...options, store: from.store });
   const copy = `${name}.sealed`;
   const near = plainRegion(from.store.region) === plainRegion(to.store.region);
@@ -82,11 +88,27 @@ export async function issueTicket(options: TicketOptions): Promise<IssuedTicket>
       streamKey: stored.stream.key.toString('hex'),
       context: stored.stream.context.toString(),
     };
+    await removeOthers(to.store, folder, [name, copy], signal);
     await to.store.put(name, Buffer.from(JSON.stringify(ticket)), { signal });
-    return { sha256: stored.facts.storedSha256, withdraw };
+    return { key: name, sha256: stored.facts.storedSha256, withdraw };
   } catch (caught) {
     // Whether a write took effect may be open. Why it failed is the news.
     await withdraw().catch(() => undefined);
     throw caught;
+  }
+}
+
+/** What can't be taken away now is tried with the next restore: it must not hold this one up. */
+async function removeOthers(
+  store: ObjectStore,
+  folder: string,
+  ours: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    for (const { key } of await store.list(folder, { signal }))
+      if (!ours.includes(key)) await store.delete(key);
+  } catch {
+    signal?.throwIfAborted();
   }
 }
