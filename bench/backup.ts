@@ -26,6 +26,8 @@ const VALUE_BYTES = 8 * 1024;
 const CHANGES_AT_ONCE = 64;
 /** Memory that is touched before a restore, in databases: two copies of it go into the page cache, and the programs take some. */
 const WARM_FACTOR = 4;
+/** As a master is restored, and as etcd's documentation has it for Kubernetes: no client sees time go backwards (safety 45). */
+const RAISED = ['--bump-revision', '1000000000', '--mark-compacted'];
 /** V8's smallest young generation: buffers outside its heap are freed by collections of that (docs/decisions/backup.md). */
 const NODE_FLAGS = ['--max-semi-space-size=1'];
 
@@ -63,6 +65,7 @@ export const backup: Benchmark = async (say) => {
     await fill(etcd, endpoint, seededRandom(1));
     const taking: Turn[] = [];
     const restoring: Turn[] = [];
+    const keeping: number[] = [];
     const file = join(folder, 'plain.db');
     let ratio = 0;
     let rehearsedMs: number | undefined;
@@ -76,16 +79,22 @@ export const backup: Benchmark = async (say) => {
       if (round === 1) say('a rehearsal, as only what was rehearsed is restored');
       rehearsedMs ??= (await run('rehearsal')).ms;
       say(`round ${round}: etcdutl snapshot restore, against a master's restore`);
-      const plainDir = join(folder, 'plain');
-      await touchMemory(WARM_FACTOR * MIB);
-      const restored = await timed(programs.etcdutl, ['snapshot', 'restore', file, '--data-dir', plainDir]);
-      await rm(plainDir, { recursive: true, force: true });
+      const theirs = async (...flags: readonly string[]) => {
+        const dir = join(folder, 'plain');
+        await touchMemory(WARM_FACTOR * MIB);
+        const ms = await timed(programs.etcdutl, ['snapshot', 'restore', file, '--data-dir', dir, ...flags]);
+        await rm(dir, { recursive: true, force: true });
+        return ms;
+      };
+      const kept = await theirs();
+      const restored = await theirs(...RAISED);
+      keeping.push(kept);
       await touchMemory(WARM_FACTOR * MIB);
       const back = await run('restore');
       restoring.push({ theirs: restored, ours: back.ms, mostRss: back.mostRss, idleRss: back.idleRss });
       await rm(join(folder, 'master'), { recursive: true, force: true });
       say(
-        `  save ${seconds(saved)}, zstd ${seconds(zipped)}, backup ${seconds(taken.ms)} (${seconds(taken.cpuMs)} of a processor); restore ${seconds(restored)}, ours ${seconds(back.ms)}, of which choosing ${seconds(back.result.chosenMs)} and sharing ${seconds(back.result.sharedMs)}`,
+        `  save ${seconds(saved)}, zstd ${seconds(zipped)}, backup ${seconds(taken.ms)} (${seconds(taken.cpuMs)} of a processor); restore ${seconds(kept)}, with revisions raised ${seconds(restored)}, ours ${seconds(back.ms)}, of which choosing ${seconds(back.result.chosenMs)} and sharing ${seconds(back.result.sharedMs)}`,
       );
     }
     say('the change log on a busy etcd');
@@ -118,14 +127,16 @@ export const backup: Benchmark = async (say) => {
       },
       { name: '  of which the backup added', value: added(taking), unit: 'MiB' },
       { name: 'rehearsal of its restore, besides', value: (rehearsedMs ?? Number.NaN) / 1000, unit: 's' },
-      { name: 'etcdutl snapshot restore', value: back.theirs / 1000, unit: 's' },
+      { name: 'etcdutl snapshot restore', value: middle(keeping) / 1000, unit: 's' },
+      { name: 'the same with revisions raised, as for Kubernetes', value: back.theirs / 1000, unit: 's' },
       { name: 'restore of a master from object storage', value: back.ours / 1000, unit: 's' },
       {
-        name: 'restore of a master over etcdutl snapshot restore, time',
+        name: 'restore of a master over the latter, time',
         value: back.ours / back.theirs,
         unit: '',
         reach: { atMost: 1.2 },
       },
+      { name: '  over the former', value: back.ours / middle(keeping), unit: '' },
       {
         name: 'most memory of the supervisor meanwhile',
         value: most(restoring),
@@ -176,6 +187,10 @@ function median(turns: readonly Turn[]): Turn {
   const middle = sorted[Math.floor(sorted.length / 2)];
   if (!middle) throw new Error('nothing was measured');
   return middle;
+}
+
+function middle(all: readonly number[]): number {
+  return [...all].sort((a, b) => a - b)[Math.floor(all.length / 2)] ?? Number.NaN;
 }
 
 function most(turns: readonly Turn[]): number {
