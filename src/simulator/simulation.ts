@@ -70,7 +70,7 @@ const settleMs = 5_000;
 const restartWithinMs = 30_000;
 /** A try that was under way may land so long after a person has changed a tag, in ms: a slow one takes three seconds. */
 const tagNewsMs = 4_000;
-/** How often it is looked whether something lasts that must not, in ms: less than what may last for a moment. */
+/** How often it is looked whether something lasts that must not, in ms. What ends between two looks did not last. */
 const auditMs = 30_000;
 /** A pool is scaled up and down by at most this share. */
 const mostScaled = 0.3;

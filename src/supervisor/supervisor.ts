@@ -501,7 +501,6 @@ export class Supervisor {
   }
 }
 
-/** The instances that these actors believe in. */
 const freshFailure: Decision = Object.freeze({
   granted: false,
   rule: 'freshFailure',

@@ -4,9 +4,8 @@ import { restoreData } from '../../../src/effects/recovery/steps.ts';
 import type { RecoveryWorld } from '../../../src/effects/recovery/world.ts';
 import { Failure } from '../../../src/failure.ts';
 import { silentLog } from '../../../src/log.ts';
-import { createVirtualClock } from '../../../src/runtime/virtual-clock.ts';
+import { firstTry, source } from './stage.ts';
 
-const source = { kind: 'backup', key: 'b', region: 'r', revision: 1, passedOver: [] } as const;
 const master = { slot: 'control-plane-0', instanceId: 'i-0' };
 const damaged = new Failure({ kind: 'rejected', code: 'BackupDamaged', message: 'the master says so' });
 const silent = new Failure({ kind: 'retryable', code: 'NoAnswer', message: 'no answer' });
@@ -52,15 +51,7 @@ function scene(parts: { readonly host?: Failure; readonly withdraw?: Failure } =
       alarms: async () => [],
     },
   } as unknown as RecoveryWorld;
-  const context = {
-    actor: 'recovery/1',
-    attempt: 'a',
-    signal: new AbortController().signal,
-    clock: createVirtualClock(),
-    progress: null,
-    checkpoint: async () => {},
-  };
-  return { done, run: () => restoreData(world)({ cluster: 'c', source, master }, context) };
+  return { done, run: () => restoreData(world)({ cluster: 'c', source, master }, firstTry()) };
 }
 
 test('a master is given a ticket for as long as it takes, and what can’t be taken away does not undo the restore', async () => {
