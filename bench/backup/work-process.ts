@@ -82,7 +82,6 @@ async function restore() {
     object,
     token: 'bench',
     bumpRevision: 1_000_000_000,
-    markCompacted: true,
   });
   await onMaster(script);
   await ticket.withdraw();

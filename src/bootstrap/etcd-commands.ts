@@ -139,10 +139,11 @@ export interface RestoreSource {
   };
   /** Fresh for each restore: no member of the old cluster can talk to what comes of it (safety 55). */
   readonly token: string;
-  /** Revisions to add, so that none that a client has seen comes again. 0: none. */
+  /**
+   * Revisions to add, so that none that a client has seen comes again. Everything before is compacted then, so that watches that were open
+   * fail and are begun anew (etcd#15381). 0: none.
+   */
   readonly bumpRevision: number;
-  /** Everything before is compacted, so that watches that were open fail and are begun anew (etcd#15381). */
-  readonly markCompacted: boolean;
 }
 
 /**
@@ -150,14 +151,12 @@ export interface RestoreSource {
  * data that is there is put away as a copy. etcd must be stopped; start it with `startMember`. Once an attempt.
  */
 export function restoreSnapshot(attempt: string, source: RestoreSource): string {
-  const { object, token, bumpRevision, markCompacted } = source;
+  const { object, token, bumpRevision } = source;
   if (!/^[0-9a-f]{64}$/.test(object.sha256))
     throw new Error('the SHA-256 of a snapshot has 64 hexadecimal digits');
   if (!Number.isSafeInteger(bumpRevision) || bumpRevision < 0)
     throw new Error(`${bumpRevision} bumps no revision`);
   const work = '"$root/var/lib/wdrip/restore"';
-  const bump =
-    bumpRevision > 0 ? ` --bump-revision ${bumpRevision}${markCompacted ? ' --mark-compacted' : ''}` : '';
   return script(
     mustBeStopped,
     // The unit file has what the install script has put into it: how this member is called, and where its peers find it.
@@ -167,12 +166,10 @@ export function restoreSnapshot(attempt: string, source: RestoreSource): string 
     `if [ -e ${marker(attempt)} ]; then echo 'done before'; exit 0; fi`,
     `rm -rf ${work}`,
     `mkdir -p ${work}`,
-    `wdrip-node fetch --limit ${FETCH_LIMIT} --region ${quoted(object.region)} --bucket ${quoted(object.bucket)} --endpoint ${quoted(object.endpoint)} \\`,
-    `  --key ${quoted(object.key)} --sha256 '${object.sha256}' --ticket --out ${work}/snapshot.db`,
-    // All of it has just been authenticated, and what was stored held to the signed manifest's hash (docs/decisions/backup.md).
-    `etcdutl snapshot restore ${work}/snapshot.db --skip-hash-check --data-dir ${work}/data --name "$name" --initial-cluster "$name=$peer" \\`,
-    `  --initial-advertise-peer-urls "$peer" --initial-cluster-token '${plain(token)}'${bump} > /dev/null`,
-    `rm -f ${work}/snapshot.db`,
+    // All of it is authenticated, and what was stored held to the signed manifest's hash (docs/decisions/backup.md).
+    `wdrip-node etcd-restore --limit ${FETCH_LIMIT} --region ${quoted(object.region)} --bucket ${quoted(object.bucket)} --endpoint ${quoted(object.endpoint)} \\`,
+    `  --key ${quoted(object.key)} --sha256 '${object.sha256}' --data-dir ${work}/data --name "$name" --peer-url "$peer" \\`,
+    `  --token '${plain(token)}' --bump-revision ${bumpRevision}`,
     `mkdir -p ${data} ${kept}`,
     ...once(
       attempt,

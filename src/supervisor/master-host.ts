@@ -136,7 +136,6 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand' | 'f
         object,
         bumpRevision,
         token: `${cluster}-${context.attempt.slice(0, 8)}`,
-        markCompacted: true,
       });
       await run(instanceId, 'restore', script, context, longMs);
       await run(instanceId, 'restore-start', startMember(), context);

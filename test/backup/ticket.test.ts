@@ -107,7 +107,6 @@ test('nothing of what opens it is in the script, which is the same however often
       object: { region: 'cn-a', bucket: to.bucket, endpoint: '', key: name, sha256 },
       token: 'demo-a1',
       bumpRevision: 1,
-      markCompacted: true,
     });
   };
   const first = await script();

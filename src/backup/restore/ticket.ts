@@ -9,7 +9,7 @@ import { type FetchOptions, snapshotStream } from './fetch.ts';
  */
 const SIGNED_SECONDS = 1_200;
 
-/** What `wdrip-node fetch --ticket` reads (internal/oss/ticket.go): where one backup's sealed snapshot is, and what opens it. */
+/** What `wdrip-node etcd-restore` reads (internal/oss/ticket.go): where one backup's sealed snapshot is, and what opens it. */
 export interface Ticket {
   readonly format: 1;
   readonly region: string;

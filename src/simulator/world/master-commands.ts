@@ -27,7 +27,7 @@ export function readMasterCommand(script: string): MasterCommand | null {
   if (script === startMember()) return { kind: 'startEtcd' };
   if (script.includes('systemctl restart etcd\n')) return { kind: 'restartEtcd' };
   const attempt = /attempts\/([\w.-]+)/.exec(script)?.[1] ?? '';
-  if (script.includes('etcdutl snapshot restore'))
+  if (script.includes('wdrip-node etcd-restore'))
     return {
       kind: 'restore',
       attempt,

@@ -1,5 +1,5 @@
 // wdrip-node is what a node needs of wdrip, beside etcd's and Kubernetes' own programs: it fetches the node's bundle, issues its serving
-// certificates, decides how its etcd begins, looks into etcd's data, and shows a load balancer whether the API server is ready.
+// certificates, decides how its etcd begins, looks into etcd's data, restores it, and shows a load balancer whether the API server is ready.
 package main
 
 import (
@@ -34,10 +34,12 @@ const (
 )
 
 const usage = `usage:
-  wdrip-node fetch --region R --bucket B --key K --sha256 HASH --out FILE [--ticket] [--endpoint URL] [--limit 1m]
+  wdrip-node fetch --region R --bucket B --key K --sha256 HASH --out FILE [--endpoint URL] [--limit 1m]
   wdrip-node issue --ca PATH --out PATH --common-name NAME [--names A,B] [--addresses A,B] [--client]
   wdrip-node etcd --data-dir DIR --name N --peer-url URL --cert F --key F --ca F --seeds F --found F --force F -- ETCD-ARGUMENTS
   wdrip-node etcd-inspect --data-dir DIR
+  wdrip-node etcd-restore --region R --bucket B --key TICKET --sha256 HASH --data-dir DIR --name N --peer-url URL --token T
+    [--bump-revision N] [--endpoint URL] [--limit 1m]
   wdrip-node ready --listen ADDRESS --url URL --needs ADDRESS --ca FILE`
 
 var sha256Hex = regexp.MustCompile("^[0-9a-f]{64}$")
@@ -47,7 +49,7 @@ func main() {
 		fail(exitUsage, usage)
 	}
 	commands := map[string]func([]string) error{
-		"fetch": fetch, "issue": issue, "etcd": startEtcd, "etcd-inspect": inspect, "ready": gate,
+		"fetch": fetch, "issue": issue, "etcd": startEtcd, "etcd-inspect": inspect, "etcd-restore": restore, "ready": gate,
 	}
 	command, known := commands[os.Args[1]]
 	if !known {
@@ -63,32 +65,65 @@ func main() {
 }
 
 func fetch(args []string) error {
-	var object oss.Object
 	flags := flag.NewFlagSet("fetch", flag.ExitOnError)
-	flags.StringVar(&object.Endpoint, "endpoint", "", "URL of the object storage (default: the region's own)")
-	flags.StringVar(&object.Region, "region", "", "region, such as cn-hangzhou")
-	flags.StringVar(&object.Bucket, "bucket", "", "bucket")
-	flags.StringVar(&object.Key, "key", "", "key of the object")
-	flags.StringVar(&object.SHA256, "sha256", "", "what its content must hash to; with --ticket that of the sealed object")
-	ticket := flags.Bool("ticket", false, "it is a ticket for a sealed snapshot: that is fetched and opened")
+	source := sourceOf(flags, "what its content must hash to")
 	out := flags.String("out", "", "file to write")
-	limit := flags.Duration("limit", defaultLimit, "how long to try")
 	_ = flags.Parse(args)
-	object.Region = strings.TrimPrefix(object.Region, "oss-")
-	if object.Region == "" || object.Bucket == "" || object.Key == "" || *out == "" || !sha256Hex.MatchString(object.SHA256) {
-		fail(exitUsage, "wdrip-node fetch: --region, --bucket, --key, --out and --sha256 (64 hex digits) are needed")
+	if *out == "" {
+		fail(exitUsage, "wdrip-node fetch: --out is needed")
+	}
+	return source.read(oss.Fetch, *out)
+}
+
+// restore makes a data directory out of a sealed snapshot, which lies in it from the beginning: nothing is copied.
+func restore(args []string) error {
+	var f member.Founding
+	flags := flag.NewFlagSet("etcd-restore", flag.ExitOnError)
+	source := sourceOf(flags, "what the sealed snapshot must hash to that the ticket is for")
+	flags.StringVar(&f.DataDir, "data-dir", "", "etcd's data, which must not be there")
+	flags.StringVar(&f.Name, "name", "", "the member's name")
+	flags.StringVar(&f.PeerURL, "peer-url", "", "where its peers find it")
+	flags.StringVar(&f.Token, "token", "", "fresh for each restore")
+	flags.Int64Var(&f.BumpRevision, "bump-revision", 0, "added to the newest revision; what was before is compacted then")
+	_ = flags.Parse(args)
+	if err := f.Prepare(); err != nil {
+		return err
+	}
+	if err := source.read(oss.FetchSealed, f.Database()); err != nil {
+		return err
+	}
+	return member.Found(f)
+}
+
+// source is an object, and how long it is tried to get it.
+type source struct {
+	object oss.Object
+	limit  time.Duration
+}
+
+func sourceOf(flags *flag.FlagSet, hash string) *source {
+	var s source
+	flags.StringVar(&s.object.Endpoint, "endpoint", "", "URL of the object storage (default: the region's own)")
+	flags.StringVar(&s.object.Region, "region", "", "region, such as cn-hangzhou")
+	flags.StringVar(&s.object.Bucket, "bucket", "", "bucket")
+	flags.StringVar(&s.object.Key, "key", "", "key of the object")
+	flags.StringVar(&s.object.SHA256, "sha256", "", hash)
+	flags.DurationVar(&s.limit, "limit", defaultLimit, "how long to try")
+	return &s
+}
+
+func (s *source) read(fetch oss.Fetcher, out string) error {
+	s.object.Region = strings.TrimPrefix(s.object.Region, "oss-")
+	if s.object.Region == "" || s.object.Bucket == "" || s.object.Key == "" || !sha256Hex.MatchString(s.object.SHA256) {
+		fail(exitUsage, "wdrip-node: --region, --bucket, --key and --sha256 (64 hex digits) are needed")
 	}
 	metadata := os.Getenv("WDRIP_METADATA")
 	if metadata == "" {
 		metadata = metadataURL
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), *limit)
+	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
 	defer cancel()
-	fetch := oss.Fetch
-	if *ticket {
-		fetch = oss.FetchSealed
-	}
-	return fetch(ctx, oss.NewClient(), metadata, object, *out, say)
+	return fetch(ctx, oss.NewClient(), metadata, s.object, out, say)
 }
 
 func issue(args []string) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -113,6 +114,8 @@ func readLog(dataDir string, data *Data) (err error) {
 }
 
 func readDatabase(path string) (database *Database, err error) {
+	// A page that is none may name another that is beyond the file's end.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if caught := recover(); caught != nil {
 			err = fmt.Errorf("%v", caught)
@@ -129,6 +132,9 @@ func readDatabase(path string) (database *Database, err error) {
 	defer db.Close()
 	database = &Database{Bytes: info.Size()}
 	return database, db.View(func(tx *bolt.Tx) error {
+		if tx.Size() > info.Size() {
+			return fmt.Errorf("it was cut off: it has %d bytes of %d", info.Size(), tx.Size())
+		}
 		keys, meta := tx.Bucket([]byte("key")), tx.Bucket([]byte("meta"))
 		if keys == nil || meta == nil {
 			return errors.New("it lacks a bucket: it is no etcd database")

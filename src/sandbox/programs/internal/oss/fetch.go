@@ -43,6 +43,9 @@ type Object struct {
 	SHA256 string
 }
 
+// Fetcher is Fetch or FetchSealed.
+type Fetcher func(ctx context.Context, client *http.Client, metadata string, object Object, out string, report func(error)) error
+
 // NewClient is an HTTP client that goes through no proxy: both services are inside the cloud's network.
 func NewClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
