@@ -113,6 +113,7 @@ const steps = setup({
     mayTryAgain: ({ context, event }) =>
       context.tries + 1 < mostTries && !('error' in event && event.error.kind === 'rejected'),
     masterIsGone: ({ event }) => 'error' in event && event.error.code === 'InstanceGone',
+    masterIsSilent: ({ event }) => 'error' in event && event.error.code === 'MasterSilent',
     isFromBackup: ({ context }) => context.source.kind === 'backup',
   },
   actions: {
@@ -131,6 +132,9 @@ const steps = setup({
     ),
     countTry: assign(({ context, event }) => ({
       tries: context.tries + 1,
+      failure: 'error' in event ? event.error : context.failure,
+    })),
+    noteSilence: assign(({ context, event }) => ({
       failure: 'error' in event ? event.error : context.failure,
     })),
     noteOverdue: assign(({ context }) => ({
@@ -284,6 +288,12 @@ export const recoveryMachine = steps.createMachine({
             },
             onError: [
               { guard: 'masterIsGone', target: '#recovery.failed', actions: 'countTry' },
+              {
+                guard: 'masterIsSilent',
+                target: 'resting',
+                actions: 'noteSilence',
+                description: 'It was started anew: that says nothing of the change log.',
+              },
               { guard: 'mayTryAgain', target: 'resting', actions: 'countTry' },
               {
                 target: '#recovery.startingControlPlane',

@@ -217,6 +217,12 @@ export const recoveryMachine = createMachine({
                 "actions": "countTry"
               },
               {
+                "guard": "masterIsSilent",
+                "target": "resting",
+                "actions": "noteSilence",
+                "description": "It was started anew: that says nothing of the change log."
+              },
+              {
                 "guard": "mayTryAgain",
                 "target": "resting",
                 "actions": "countTry"

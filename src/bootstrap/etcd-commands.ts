@@ -33,7 +33,7 @@ const data = `"$root/${nodePaths.etcdData}"`;
 const kept = `"$root/${nodePaths.etcdKept}"`;
 
 /**
- * Says what this master's data is, which units run, and whether its disk takes writes: `readInspection` reads it. With a running etcd only
+ * Says what this master's data is, which units run, and why its disk takes no writes, if it does not: `readInspection` reads it. With a running etcd only
  * the log is read, and `database` is null.
  */
 export function inspectMember(): string {
@@ -44,11 +44,11 @@ export function inspectMember(): string {
     '  units="$units\\"$unit\\":\\"$state\\","',
     'done',
     `inspected=$(wdrip-node etcd-inspect --data-dir ${data})`,
-    'takesWrites=true',
     // Where copies are kept, as a recovery's first step must.
-    `(mkdir -p ${kept} && probe=$(mktemp ${kept}/.probe.XXXXXX) && echo 1 > "$probe" && sync "$probe" && rm "$probe") ||`,
-    '  takesWrites=false',
-    `printf '{"units":{%s},"takesWrites":%s,"data":%s}\\n' "\${units%,}" "$takesWrites" "$inspected"`,
+    `probed=$( (mkdir -p ${kept} && probe=$(mktemp ${kept}/.probe.XXXXXX) && trap 'rm -f "$probe"' EXIT && echo 1 > "$probe" && sync "$probe") 2>&1 ) &&`,
+    "  writesFail='' ||",
+    `  writesFail=$(printf '%s' "\${probed:-it failed without a word}" | tail -n 1 | tr -cd 'A-Za-z0-9 .,:/_()-')`,
+    `printf '{"units":{%s},"writesFail":"%s","data":%s}\\n' "\${units%,}" "$writesFail" "$inspected"`,
   );
 }
 
@@ -82,10 +82,11 @@ export function keepCopy(attempt: string): string {
     `mkdir -p ${kept}`,
     `if [ -d ${kept}/${named(attempt)} ]; then echo 'done before'; exit 0; fi`,
     `if [ ! -d ${data}/member ]; then echo 'done'; exit 0; fi`,
+    // The oldest go first: a copy must not fail for want of the room that they take.
+    `ls -1t ${kept} | tail -n +${MOST_KEPT} | while read -r old; do rm -rf ${kept}/"$old"; done`,
     `rm -rf ${kept}/.new`,
     `cp -a ${data} ${kept}/.new`,
     `mv ${kept}/.new ${kept}/${named(attempt)}`,
-    `ls -1t ${kept} | tail -n +${MOST_KEPT + 1} | while read -r old; do rm -rf ${kept}/"$old"; done`,
     'echo done',
   );
 }

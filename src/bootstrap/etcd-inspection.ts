@@ -13,8 +13,8 @@ const schema = z.object({
     'kube-controller-manager': unitState,
     'kube-scheduler': unitState,
   }),
-  /** A file could be written, and forced to the disk. */
-  takesWrites: z.boolean(),
+  /** Why no file could be written and forced to the disk, such as that it is full. Empty: one could. */
+  writesFail: z.string(),
   data: z.object({
     /** There is a write-ahead log. Without one everything below is empty or 0, and etcd waits to be added as a learner. */
     exists: z.boolean(),

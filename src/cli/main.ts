@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { Failure } from '../failure.ts';
-import { version } from './version.ts';
+import { version } from '../root.ts';
 
 /** Each command's file is loaded only when it is asked for (or for the help): some bring large libraries with them. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {

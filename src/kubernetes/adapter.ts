@@ -10,6 +10,7 @@ import { type KubernetesLog, silentLog } from './log.ts';
 import { annotate, cordon, deleteNode, uncordon } from './nodes.ts';
 import type { Kubernetes } from './port.ts';
 import { releasePods } from './release.ts';
+import { retrying } from './retry.ts';
 import { createBootstrapToken } from './token.ts';
 import { watchCluster } from './watch.ts';
 
@@ -47,6 +48,7 @@ export function createKubernetes(options: KubernetesOptions): KubernetesAdapter 
     deleteNode: (node, signal) => deleteNode({ ...writes, signal }, node),
     event: (entry) => writeEvent(apis, context, entry),
     createBootstrapToken: (tokenOptions) => createBootstrapToken(apis, context, tokenOptions),
+    version: async () => (await retrying(context, () => apis.version.getCode())).gitVersion,
     close: () => connection.close(),
   };
 }

@@ -5,6 +5,7 @@ import {
   ResponseContext,
   ServerConfiguration,
   StorageV1Api,
+  VersionApi,
   wrapHttpLibrary,
 } from '@kubernetes/client-node';
 import { Failure } from '../failure.ts';
@@ -14,6 +15,7 @@ import type { Connection } from './connection.ts';
 export interface Apis {
   readonly core: CoreV1Api;
   readonly storage: StorageV1Api;
+  readonly version: VersionApi;
 }
 
 /** The library's API clients over our connection: its limits, its credentials, its failures. They throw `Failure`. */
@@ -41,5 +43,9 @@ export function createApis(connection: Connection, timeoutMs: number): Apis {
     baseServer: new ServerConfiguration(connection.server, {}),
     httpApi: wrapHttpLibrary({ send }),
   });
-  return { core: new CoreV1Api(configuration), storage: new StorageV1Api(configuration) };
+  return {
+    core: new CoreV1Api(configuration),
+    storage: new StorageV1Api(configuration),
+    version: new VersionApi(configuration),
+  };
 }

@@ -106,6 +106,8 @@ export interface Kubernetes {
   }): Promise<void>;
   /** Makes a bootstrap token (`abcdef.0123456789abcdef`) that lives `ttlMs`, for one node to join with. */
   createBootstrapToken(options: { readonly ttlMs: number; readonly description: string }): Promise<string>;
+  /** Version of the API server that answers, such as `v1.36.3`. */
+  version(): Promise<string>;
 }
 
 /** Labels and annotations that wdrip reads and writes. Users see them: they don't change. */

@@ -219,6 +219,7 @@ function listening(
     deleteNode: (node, signal) => kubernetes.deleteNode(node, signal),
     event: (entry) => kubernetes.event(entry),
     createBootstrapToken: (options) => kubernetes.createBootstrapToken(options),
+    version: () => kubernetes.version(),
   };
 }
 

@@ -463,7 +463,7 @@ class Simulation {
     const [reviving, restoring] = [state.startsWith('lost.reviving'), state.startsWith('lost.restoring')];
     if (
       !(reviving && /^(reboot|start)$/.test(call)) &&
-      !(restoring && /^(runInstance|deleteInstance)$/.test(call))
+      !(restoring && /^(runInstance|deleteInstance|reboot|start)$/.test(call))
     )
       return false;
     return !/\.(acting|removing)$/.test(this.#life?.supervisor.fleet.get(slot)?.state ?? '');

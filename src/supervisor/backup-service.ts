@@ -3,6 +3,7 @@ import type { BackupFacts } from '../../machines/backup.ts';
 import { type CataloguedBackup, readCatalog } from '../backup/catalog.ts';
 import type { ShippingFigures } from '../backup/change-log/ship.ts';
 import { checkBackup } from '../backup/check.ts';
+import { withDeadline } from '../backup/deadline.ts';
 import { backupFigures, type ClusterBackupFigures } from '../backup/figures.ts';
 import type { AccountKey } from '../backup/keys/account-key.ts';
 import { createOssStore } from '../backup/objects/oss.ts';
@@ -23,6 +24,7 @@ import type { BackupSource, RecoveryWorld } from '../effects/recovery/world.ts';
 import type { Endpoint, Etcd } from '../etcd/port.ts';
 import { Failure } from '../failure.ts';
 import type { Log } from '../log.ts';
+import { version } from '../root.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { BackupConfig } from './backup-config.ts';
@@ -44,6 +46,8 @@ export interface BackupServiceParts {
   readonly endpoints: () => readonly Endpoint[];
   /** Whose revisions are written now: the etcd cluster's id, or what a recovery made of it. Null while no quorum is seen. */
   readonly history: () => string | null;
+  /** Version of the API server. Rejects while none answers. */
+  readonly kubernetesVersion: () => Promise<string>;
   /** A backup is wanted now: the change log needs a new beginning. */
   readonly wanted: (reason: string) => void;
 }
@@ -63,6 +67,8 @@ export interface CheckedBackup {
  */
 const knownMs = 15_000;
 const lookMs = 500;
+/** How long a backup waits to hear what the API server is, in ms. */
+const versionMs = 2_000;
 
 /** What people are shown of the backups. */
 export interface BackupsOnShow {
@@ -104,6 +110,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
     });
   const stores = backup.regions.map(open);
   const shared = open(objects);
+  const wdrip = await version();
   const scratch = join(config.store, 'scratch');
   const shipping = createChangeLogShipping({
     ...parts,
@@ -121,6 +128,15 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
   async function membersKnown(signal: AbortSignal): Promise<void> {
     for (let waited = 0; parts.endpoints().length === 0 && waited < knownMs; waited += lookMs)
       await sleep(clock, lookMs, signal);
+  }
+
+  /** Without an API server a backup is as good: the one before says which version it was. */
+  let known = 'unknown';
+  async function kubernetesVersion(): Promise<string> {
+    known = await withDeadline(clock, versionMs, 'the API server’s version', undefined, () =>
+      parts.kubernetesVersion(),
+    ).catch(() => known);
+    return known;
   }
 
   async function find(id: string | null, signal: AbortSignal): Promise<CataloguedBackup> {
@@ -175,7 +191,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
         stores,
         key,
         mind: await gatherMind(config, shared),
-        versions: { wdrip: wdripVersion, kubernetes: kubernetesVersion },
+        versions: { wdrip, kubernetes: await kubernetesVersion() },
         ...(history === null ? {} : { history }),
         // What can't be rehearsed here is at least opened once.
         rehearsed: await areInstalled(backup.programs),
@@ -301,8 +317,3 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
     };
   }
 }
-
-/** As its package says; kept in every manifest. */
-const wdripVersion = '0.1.0';
-/** What the programs of a master are (src/sandbox/programs/go.mod). */
-const kubernetesVersion = 'v1.36.3';

@@ -69,6 +69,7 @@ export async function createControlPlaneSide(parts: ControlPlaneSideParts): Prom
           log,
           endpoints: () => parts.supervisor().controlPlane?.endpoints() ?? [],
           history: () => currentHistory(parts),
+          kubernetesVersion: () => parts.kubernetes.version(),
           wanted: (reason) => askForBackup(parts, reason),
         });
   const loadBalancers = createAlibabaLoadBalancers(alibaba);

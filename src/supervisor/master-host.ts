@@ -84,14 +84,14 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand' | 'f
       for (let look = 1; ; look++) {
         try {
           const name = `look-${look}`;
-          const { data, takesWrites } = readInspection(await run(instanceId, name, inspectMember(), context));
+          const { data, writesFail } = readInspection(await run(instanceId, name, inspectMember(), context));
           // What is being written may look broken for a moment: only what stays so is.
-          if (look < looks && (data.broken !== '' || !takesWrites)) continue;
-          if (!data.exists) return { kind: 'missing', why: 'its data directory is empty', takesWrites };
-          if (data.broken !== '') return { kind: 'broken', why: data.broken, takesWrites };
+          if (look < looks && (data.broken !== '' || writesFail !== '')) continue;
+          if (!data.exists) return { kind: 'missing', why: 'its data directory is empty', writesFail };
+          if (data.broken !== '') return { kind: 'broken', why: data.broken, writesFail };
           return {
             kind: 'present',
-            takesWrites,
+            writesFail,
             memberId: data.memberId,
             clusterId: data.clusterId,
             raftTerm: data.lastTerm,
@@ -140,6 +140,8 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand' | 'f
       await run(instanceId, 'restore', script, context, longMs);
       await run(instanceId, 'restore-start', startMember(), context);
     },
+    startMember: async (instanceId, context) =>
+      void (await run(instanceId, 'member-start', startMember(), context)),
   };
 }
 

@@ -117,25 +117,29 @@ test('an inspection is read from the last line; rubbish is a failure that can be
     'kube-controller-manager': 'inactive',
     'kube-scheduler': 'failed',
   };
-  expect(readInspection(`noise\n${JSON.stringify({ units, takesWrites: true, data })}\n`)).toEqual({
+  expect(readInspection(`noise\n${JSON.stringify({ units, writesFail: '', data })}\n`)).toEqual({
     units,
-    takesWrites: true,
+    writesFail: '',
     data,
   });
   expect(() => readInspection('sh: wdrip-node: not found')).toThrow('not found');
 });
 
 test.each([
-  [true, 'a disk that takes writes'],
-  [false, 'a disk that does not'],
-])('an inspection says takesWrites: %p of %s, and leaves nothing behind', (takes) => {
+  ['a disk that takes writes', (_root: string) => {}, ''],
+  // Root may write anything else: there is a file in the place of a directory.
+  [
+    'a disk that does not',
+    (root: string) => writeFileSync(join(root, 'var/lib/wdrip'), ''),
+    'Not a directory',
+  ],
+])('an inspection of %s says why, and leaves nothing behind', (_, spoil, why) => {
   const root = mkdtempSync(join(tmpdir(), 'wdrip-inspect-'));
   try {
     const bin = join(root, 'bin');
     mkdirSync(join(root, 'var/lib'), { recursive: true });
     mkdirSync(bin);
-    // Where it would be written to there is a file in the place of a directory: root may write anything else.
-    if (!takes) writeFileSync(join(root, 'var/lib/wdrip'), '');
+    spoil(root);
     writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\necho inactive\nexit 3\n', { mode: 0o755 });
     writeFileSync(join(bin, 'wdrip-node'), `#!/bin/sh\necho '${JSON.stringify(data)}'\n`, { mode: 0o755 });
     const { status, stdout } = spawnSync('sh', {
@@ -144,8 +148,12 @@ test.each([
       env: { ...process.env, WDRIP_ROOT: root, PATH: `${bin}:${process.env.PATH}` },
     });
     expect(status).toBe(0);
-    expect(readInspection(stdout)).toMatchObject({ takesWrites: takes, data, units: { etcd: 'inactive' } });
-    if (takes) expect(readdirSync(join(root, 'var/lib/wdrip/etcd-kept'))).toEqual([]);
+    const found = readInspection(stdout);
+    expect(found).toMatchObject({ data, units: { etcd: 'inactive' } });
+    if (why === '') {
+      expect(found.writesFail).toBe('');
+      expect(readdirSync(join(root, 'var/lib/wdrip/etcd-kept'))).toEqual([]);
+    } else expect(found.writesFail).toContain(why);
   } finally {
     rmSync(root, { recursive: true });
   }

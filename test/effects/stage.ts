@@ -81,6 +81,7 @@ export function stage(
     deleteNode: async (node) => note(`deleteNode ${node}`),
     event: async () => {},
     createBootstrapToken: async () => 'abcdef.0123456789abcdef',
+    version: async () => 'v1.36.3',
   };
   /** Replaced by a test in which the node becomes Ready. */
   const notReady = { check: () => {} };

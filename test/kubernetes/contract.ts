@@ -390,4 +390,10 @@ export const kubernetesContract: readonly ContractCase[] = [
       ok(Math.abs(Date.parse(expiration) - Date.now() - 600_000) < 10_000);
     },
   },
+  {
+    name: 'the API server says its version',
+    async run({ kubernetes }) {
+      match(await kubernetes.version(), /^v1\.\d+\.\d+/);
+    },
+  },
 ];

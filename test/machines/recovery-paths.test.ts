@@ -55,6 +55,9 @@ testDefects(recoverySpace, recoveryRules, {
   ],
   'changes are replayed into a survivor, which has them': [{ guards: { isFromBackup: () => true } }],
   'a change log is left out and nobody is told': [{ actions: { goWithoutChanges: nothing } }],
+  'a change log is left out since its master was silent for a while': [
+    { guards: { masterIsSilent: () => false } },
+  ],
   'it gives up once the data is in, though its master is there': [
     { config: { 'states.startingControlPlane.states.working.invoke.onError': gone } },
     {

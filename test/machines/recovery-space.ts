@@ -10,6 +10,7 @@ const failures = [
   { kind: 'retryable', code: 'Unavailable', message: 'no answer' },
   { kind: 'rejected', code: 'Forbidden', message: 'not allowed' },
   { kind: 'notFound', code: 'InstanceGone', message: 'gone' },
+  { kind: 'retryable', code: 'MasterSilent', message: 'it was started anew' },
 ] as const;
 
 const outputs: Readonly<Record<string, object>> = {
@@ -112,6 +113,11 @@ export const recoveryRules: Rules<RecoveryContext> = {
     place(to) > place(from) &&
     !event.startsWith('xstate.done') &&
     after.lost === null,
+  'a change log is left out since its master was silent for a while': ({ event, from, to, after }) =>
+    place(from) === order.indexOf('replayChanges') &&
+    place(to) > place(from) &&
+    event.startsWith('xstate.error') &&
+    after.failure?.code === 'MasterSilent',
   'it gives up once the data is in, though its master is there': ({ event, from, to, after }) =>
     to === 'failed' &&
     place(from) > order.indexOf('restoreData') &&

@@ -94,6 +94,18 @@ describe('a recovery', () => {
     expect(slow.context().lost).toMatch(/change log/);
   });
 
+  test('does not leave the change log out since its master hung: that was rebooted, and says nothing of the log', () => {
+    const run = recovery();
+    run.upTo('replayChanges');
+    for (let tries = 0; tries < 10; tries++) {
+      run.fails('replayChanges', { kind: 'retryable', code: 'MasterSilent', message: 'it was started anew' });
+      expect(run.state()).toBe('replayingChanges.resting');
+      run.rested('replayingChanges');
+    }
+    run.upTo('reconcileCluster');
+    expect(run.context().lost).toBe('nothing');
+  });
+
   test.each(['replayChanges', 'startControlPlane', 'reconcileCluster'] as const)(
     'is over when its master is gone in %s: the loss is found anew',
     (name) => {

@@ -267,6 +267,7 @@ export class TestCluster {
       },
       event: async () => {},
       createBootstrapToken: async () => 'abcdef.0123456789abcdef',
+      version: async () => 'v1.36.3',
     };
   }
 

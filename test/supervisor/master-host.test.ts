@@ -51,12 +51,12 @@ test('data that looks broken, or a disk that takes no writes, is looked at again
   expect(await stays.host.lookAtData('i-1', stays.context)).toEqual({
     kind: 'broken',
     why: 'crc mismatch',
-    takesWrites: false,
+    writesFail: 'Read-only file system',
   });
   const passes = scene([broken, inspectionText(noData, { takesWrites: false }), inspectionText(noData)]);
   expect(await passes.host.lookAtData('i-1', passes.context)).toMatchObject({
     kind: 'missing',
-    takesWrites: true,
+    writesFail: '',
   });
   expect(passes.asked).toHaveLength(3);
 });

@@ -40,6 +40,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     'src/backup',
     'src/bootstrap',
     'src/dashboard',
+    'src/root.ts',
     'src/failure.ts',
     'src/log.ts',
   ],

@@ -4,7 +4,7 @@ import { type Catalog, type CataloguedBackup, isVerified, readCatalog } from '..
 import type { AccountKey } from '../keys/account-key.ts';
 import type { ObjectStore } from '../objects/port.ts';
 import { problemText, type RegionProblem } from '../regions.ts';
-import { type PassedOver, type PresentVersions, restoreCandidates } from './candidates.ts';
+import { type PassedOver, restoreCandidates } from './candidates.ts';
 import { fetchMind, readThrough } from './fetch.ts';
 
 export interface ChooseOptions {
@@ -14,7 +14,6 @@ export interface ChooseOptions {
   readonly clock: Clock;
   /** Leave out those that no rehearsal has passed: nobody knows whether they can be restored. */
   readonly verifiedOnly?: boolean | undefined;
-  readonly present?: PresentVersions | undefined;
   /**
    * Of a verified one only look whether its snapshot is there, and as long as it was written: for a caller who chooses anew, without this,
    * when that turns out to be damaged. By default it is read through to its end.

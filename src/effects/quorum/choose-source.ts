@@ -39,11 +39,11 @@ export function judge(
     data.kind === 'present' && master !== null ? [{ id: master.slot, ...data, master }] : [],
   );
   const furthest = bestSurvivor(survivors);
-  const best = bestSurvivor(survivors.filter(({ takesWrites }) => takesWrites));
+  const best = bestSurvivor(survivors.filter(({ writesFail }) => writesFail === ''));
   if (furthest !== null && (best === null || isBehind(best, furthest)))
     return {
       kind: 'unproven',
-      because: `what ${furthest.id} has written (term ${furthest.raftTerm}, index ${furthest.raftIndex}) is nowhere else, and its disk takes no writes. Decide: free or mend the disk of ${furthest.master.instanceId}; or delete that instance, and what only it has is lost`,
+      because: `what ${furthest.id} has written (term ${furthest.raftTerm}, index ${furthest.raftIndex}) is nowhere else, and its disk takes no writes (${furthest.writesFail}). Decide: free or mend the disk of ${furthest.master.instanceId}; or delete that instance, and what only it has is lost`,
     };
   if (best !== null)
     return {
@@ -81,7 +81,9 @@ export function judge(
 
 function inWords(data: DataFound): string {
   if (data.kind !== 'present') return data.why;
-  return data.takesWrites ? 'its data is there' : 'its data is there, and its disk takes no writes';
+  return data.writesFail === ''
+    ? 'its data is there'
+    : `its data is there, and its disk takes no writes: ${data.writesFail}`;
 }
 
 function isBehind(one: SurvivingData, other: SurvivingData): boolean {
@@ -144,7 +146,7 @@ async function dataOf(
   if (master === null) {
     const found = await persist(context.clock, context.signal, () => world.cloud.findInstance(instanceId));
     return found === null
-      ? { kind: 'missing', why: `the cloud has no instance ${instanceId} any more`, takesWrites: false }
+      ? { kind: 'missing', why: `the cloud has no instance ${instanceId} any more`, writesFail: 'it is gone' }
       : { kind: 'unknown', why: `${instanceId} exists and does not carry a master's tags` };
   }
   if (master.instance.status !== 'Running')

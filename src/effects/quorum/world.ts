@@ -12,18 +12,21 @@ export interface Master {
   readonly ip: string | null;
 }
 
-/** What lies in a master's data directory, as it was looked at on the instance itself; and whether its disk takes writes. */
+/**
+ * What lies in a master's data directory, as it was looked at on the instance itself. `writesFail`: why its disk takes no writes; empty if
+ * it does.
+ */
 export type DataFound =
   | {
       readonly kind: 'present';
-      readonly takesWrites: boolean;
+      readonly writesFail: string;
       readonly memberId: string;
       readonly clusterId: string;
       readonly raftTerm: number;
       readonly raftIndex: number;
     }
   /** Looked at, and it is not there, or can't be read: proof. */
-  | { readonly kind: 'missing' | 'broken'; readonly why: string; readonly takesWrites: boolean }
+  | { readonly kind: 'missing' | 'broken'; readonly why: string; readonly writesFail: string }
   /** It could not be looked at: that proves nothing. */
   | { readonly kind: 'unknown'; readonly why: string };
 
@@ -56,6 +59,8 @@ export interface MasterHost {
   /** API server, controllers, scheduler and etcd, also after a reboot: `startControlPlane` undoes it. */
   stopControlPlane(instanceId: string, context: EffectContext): Promise<void>;
   startControlPlane(instanceId: string, context: EffectContext): Promise<void>;
+  /** etcd alone, now and at each boot. One that runs goes on. */
+  startMember(instanceId: string, context: EffectContext): Promise<void>;
   keepCopy(instanceId: string, context: EffectContext): Promise<void>;
   /** This master's data goes on as a cluster of one. etcd runs when it returns. */
   forceNewCluster(instanceId: string, context: EffectContext): Promise<void>;

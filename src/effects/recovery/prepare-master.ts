@@ -80,7 +80,7 @@ async function lookedAt(
   for (const master of masters) {
     const found = await world.host.lookAtData(master.instance.id, context);
     if (found.kind === 'unknown') continue;
-    if (found.takesWrites) return { usable: master, worn: null };
+    if (found.writesFail === '') return { usable: master, worn: null };
     if (found.kind !== 'present') worn ??= master;
   }
   return { usable: null, worn };

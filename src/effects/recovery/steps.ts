@@ -5,6 +5,7 @@ import type { EffectContext } from '../../runtime/types.ts';
 import { ourInstance, persist, poll } from '../node/instance.ts';
 import { liftAlarms, makeRoom } from '../quorum/alarms.ts';
 import { endpointOf } from '../quorum/world.ts';
+import { type LiveMaster, onLiveMaster } from './live-master.ts';
 import { running } from './prepare-master.ts';
 import type { RecoveryWorld } from './world.ts';
 
@@ -27,7 +28,7 @@ async function chosen(
   world: RecoveryWorld,
   master: { readonly slot: string; readonly instanceId: string } | null,
   context: EffectContext,
-): Promise<{ readonly id: string; readonly endpoint: string }> {
+): Promise<LiveMaster> {
   const { id, privateIp } = await ourInstance(world, master?.instanceId ?? null, context);
   if (privateIp === null)
     throw new Failure({ kind: 'retryable', code: 'NoAddress', message: `${id} has no address yet` });
@@ -137,8 +138,10 @@ async function liftOldAlarms(
 export function replayChanges(world: RecoveryWorld): Run<'replayChanges'> {
   return async ({ source, master }, context) => {
     if (source.kind !== 'backup') throw new Error('only a backup has a log of changes after it');
-    const { endpoint } = await chosen(world, master, context);
-    const { revision, lost } = await world.replay(source, endpoint, context);
+    const live = await chosen(world, master, context);
+    const { revision, lost } = await onLiveMaster(world, live, context, (inside) =>
+      world.replay(source, live.endpoint, inside),
+    );
     world.log.warn('the changes since the snapshot are back', { revision, lost });
     return { at: context.clock.now(), revision, lost };
   };
@@ -147,14 +150,16 @@ export function replayChanges(world: RecoveryWorld): Run<'replayChanges'> {
 /** Ends when the API has taken a write: through the balancer, as everybody reaches it. */
 export function startControlPlane(world: RecoveryWorld): Run<'startControlPlane'> {
   return async ({ master }, context) => {
-    const { id } = await chosen(world, master, context);
-    await world.host.startControlPlane(id, context);
-    await persist(context.clock, context.signal, () =>
-      world.kubernetes.createBootstrapToken({
-        ttlMs: probeMs,
-        description: 'wdrip asks whether the API is writable',
-      }),
-    );
+    const live = await chosen(world, master, context);
+    await onLiveMaster(world, live, context, async (inside) => {
+      await world.host.startControlPlane(live.id, inside);
+      await persist(context.clock, inside.signal, () =>
+        world.kubernetes.createBootstrapToken({
+          ttlMs: probeMs,
+          description: 'wdrip asks whether the API is writable',
+        }),
+      );
+    });
     return { at: context.clock.now() };
   };
 }
@@ -164,21 +169,25 @@ export function startControlPlane(world: RecoveryWorld): Run<'startControlPlane'
  * younger than the snapshot is kept: its node registers again (safety 47). Leases of API servers were left out of the restore, and expire.
  */
 export function reconcileCluster(world: RecoveryWorld): Run<'reconcileCluster'> {
-  return async (_, context) => {
-    const { clock, signal } = context;
-    const nodes = await persist(clock, signal, () => world.nodes(signal));
-    for (const [name, instanceId] of nodes) {
-      if (instanceId === null) continue;
-      // Asked one by one: absence from a list would prove nothing (safety 3).
-      const instance = await persist(clock, signal, () => world.cloud.findInstance(instanceId));
-      if (instance !== null) continue;
-      world.log.warn('a Node object of an instance that is gone was in the restored data, and is removed', {
-        node: name,
-        instance: instanceId,
-      });
-      await persist(clock, signal, () => world.kubernetes.releasePods(name, signal));
-      await persist(clock, signal, () => world.kubernetes.deleteNode(name, signal));
-    }
-    return { at: clock.now() };
+  return async ({ master }, context) => {
+    const live = await chosen(world, master, context);
+    await onLiveMaster(world, live, context, (inside) => removeGoneNodes(world, inside));
+    return { at: context.clock.now() };
   };
+}
+
+async function removeGoneNodes(world: RecoveryWorld, { clock, signal }: EffectContext): Promise<void> {
+  const nodes = await persist(clock, signal, () => world.nodes(signal));
+  for (const [name, instanceId] of nodes) {
+    if (instanceId === null) continue;
+    // Asked one by one: absence from a list would prove nothing (safety 3).
+    const instance = await persist(clock, signal, () => world.cloud.findInstance(instanceId));
+    if (instance !== null) continue;
+    world.log.warn('a Node object of an instance that is gone was in the restored data, and is removed', {
+      node: name,
+      instance: instanceId,
+    });
+    await persist(clock, signal, () => world.kubernetes.releasePods(name, signal));
+    await persist(clock, signal, () => world.kubernetes.deleteNode(name, signal));
+  }
 }

@@ -36,6 +36,8 @@ const staleMs = 15_000;
 /** Bytes of a bootstrap token's id and of its secret. */
 const tokenIdBytes = 3;
 const tokenSecretBytes = 8;
+/** What its API server says that it is. */
+const simulatedVersion = 'v1.36.3';
 /** An Event's message is cut here, as the API demands. */
 const longestMessage = 1_024;
 
@@ -207,6 +209,10 @@ export class SimulatedKubernetes implements Kubernetes {
       const count = (this.events.get(key)?.count ?? 0) + 1;
       remember(this.events, key, { ...event, message: event.message.slice(0, longestMessage), count });
     });
+  }
+
+  async version(): Promise<string> {
+    return this.#call(() => simulatedVersion);
   }
 
   async createBootstrapToken(options: {

@@ -53,7 +53,7 @@ export function inspectionText(
     'kube-controller-manager': state,
     'kube-scheduler': state,
   };
-  return `${JSON.stringify({ units, takesWrites, data })}\n`;
+  return `${JSON.stringify({ units, writesFail: takesWrites ? '' : 'Read-only file system', data })}\n`;
 }
 
 /** No data at all. */

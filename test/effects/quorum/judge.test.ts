@@ -2,16 +2,17 @@ import { describe, expect, test } from '@jest/globals';
 import { judge, type VoterFound } from '../../../src/effects/quorum/choose-source.ts';
 import type { DataFound } from '../../../src/effects/quorum/world.ts';
 
-const present = (raftTerm: number, raftIndex: number, takesWrites = true): DataFound => ({
+const present = (raftTerm: number, raftIndex: number, writesFail = ''): DataFound => ({
   kind: 'present',
-  takesWrites,
+  writesFail,
   memberId: 'm',
   clusterId: 'c',
   raftTerm,
   raftIndex,
 });
-const missing: DataFound = { kind: 'missing', why: 'its data directory is empty', takesWrites: true };
-const broken: DataFound = { kind: 'broken', why: 'write-ahead log: crc mismatch', takesWrites: true };
+const full = 'No space left on device';
+const missing: DataFound = { kind: 'missing', why: 'its data directory is empty', writesFail: '' };
+const broken: DataFound = { kind: 'broken', why: 'write-ahead log: crc mismatch', writesFail: '' };
 const unknown: DataFound = { kind: 'unknown', why: 'its instance is Stopped' };
 
 function voters(...found: readonly DataFound[]): readonly VoterFound[] {
@@ -69,18 +70,20 @@ describe('what a lost quorum is brought back from', () => {
   test('safety 44: data that can be read and not written: the furthest carries on, and never one that is behind it', () => {
     const judged = (...found: readonly DataFound[]) =>
       judge(voters(...found), { best: backup, passedOver: [] });
-    expect(judged(present(4, 12), missing, present(4, 12, false), missing, missing)).toMatchObject({
+    expect(judged(present(4, 12), missing, present(4, 12, full), missing, missing)).toMatchObject({
       kind: 'source',
       source: { kind: 'member', slot: 'control-plane-0' },
     });
     for (const behind of [
-      judged(present(4, 11), missing, present(4, 12, false), missing, missing),
-      judged(present(1, 1, false), missing, missing),
+      judged(present(4, 11), missing, present(4, 12, full), missing, missing),
+      judged(present(1, 1, full), missing, missing),
     ]) {
       expect(behind.kind).toBe('unproven');
-      expect(behind.because).toMatch(/its disk takes no writes\. Decide: free or mend the disk of i-/);
+      expect(behind.because).toMatch(
+        /its disk takes no writes \(No space left on device\)\. Decide: free or mend the disk of i-/,
+      );
     }
-    expect(judged(present(4, 12), missing, present(4, 12, false)).because).toContain(
+    expect(judged(present(4, 12), missing, present(4, 12, full)).because).toContain(
       '2 of 3 members may still come back',
     );
   });

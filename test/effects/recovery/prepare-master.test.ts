@@ -7,11 +7,11 @@ import { silentLog } from '../../../src/log.ts';
 import type { Json } from '../../../src/runtime/record.ts';
 import { createVirtualClock } from '../../../src/runtime/virtual-clock.ts';
 
-const lost: DataFound = { kind: 'missing', why: 'empty', takesWrites: true };
-const worn: DataFound = { kind: 'broken', why: 'input/output error', takesWrites: false };
+const lost: DataFound = { kind: 'missing', why: 'empty', writesFail: '' };
+const worn: DataFound = { kind: 'broken', why: 'input/output error', writesFail: 'Input/output error' };
 const readOnly: DataFound = {
   kind: 'present',
-  takesWrites: false,
+  writesFail: 'Read-only file system',
   memberId: 'm',
   clusterId: 'c',
   raftTerm: 1,

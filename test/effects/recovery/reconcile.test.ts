@@ -5,9 +5,11 @@ import { silentLog } from '../../../src/log.ts';
 import { firstTry, source } from './stage.ts';
 
 test('safety 47: of what the restored data says only Node objects go whose instance the cloud does not know, asked one by one', async () => {
+  const master = { slot: 'control-plane-0', instanceId: 'i-9' };
   const done: string[] = [];
   const asked: string[] = [];
   const world = {
+    cluster: 'c',
     log: silentLog,
     nodes: async () =>
       new Map([
@@ -19,15 +21,17 @@ test('safety 47: of what the restored data says only Node objects go whose insta
     cloud: {
       async findInstance(id: string) {
         asked.push(id);
-        return id === 'i-2' ? null : { id };
+        const tags = { 'wdrip.io/cluster': 'c' };
+        return id === 'i-2' ? null : { id, tags, locks: [], privateIp: '10.0.0.9' };
       },
     },
+    etcd: { health: async () => ({ healthy: true }) },
     kubernetes: {
       releasePods: async (name: string) => void done.push(`releasePods ${name}`),
       deleteNode: async (name: string) => void done.push(`deleteNode ${name}`),
     },
   } as unknown as RecoveryWorld;
-  await reconcileCluster(world)({ cluster: 'c', source, master: null }, firstTry());
+  await reconcileCluster(world)({ cluster: 'c', source, master }, firstTry());
   expect(done).toEqual(['releasePods gone', 'deleteNode gone']);
-  expect(asked).toEqual(['i-1', 'i-2', 'i-3']);
+  expect(asked).toEqual(['i-9', 'i-1', 'i-2', 'i-3']);
 });

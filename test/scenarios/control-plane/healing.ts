@@ -136,6 +136,26 @@ export const masterScenarios: readonly MasterScenario[] = [
       };
     },
   },
+  {
+    name: 'all-instances-deleted',
+    fault: 'all instances of the cluster are deleted at the same time, the masters and the workers',
+    outage: 'restore',
+    loses: 'lastMoments',
+    workers: 'lost',
+    limitMs: 900_000,
+    async run(stage, checks) {
+      await stage.backUp();
+      const from = stage.clock.now();
+      const before = await stage.instances();
+      await deleteAll(stage, before);
+      return async () => {
+        checks.equal('the backup was restored', sourceOf(stage, from), 'backup');
+        const after = await stage.instances();
+        checks.equal('instances', after.length, before.length);
+        checks.that('every instance is new', !before.some(({ id }) => after.some((each) => each.id === id)));
+      };
+    },
+  },
   ...backupsDamaged,
   {
     name: 'masters-3-5-3-1-3',
@@ -269,10 +289,13 @@ export async function runMasterScenario(
       checks.that('what is lost is reported', said);
     }
     await stage.reader.untilConsistent(informerMs);
-    const podsAfter = await stage.pods();
-    const gone = [...podsBefore.keys()].filter((uid) => !podsAfter.has(uid));
-    const restarted = [...podsAfter].filter(([uid, count]) => count > (podsBefore.get(uid) ?? 0));
-    checks.equal("workers' pods that did not run on", gone.length + restarted.length, 0);
+    if (scenario.workers === 'lost') await stage.workload.untilWhole(scenario.limitMs);
+    else {
+      const podsAfter = await stage.pods();
+      const gone = [...podsBefore.keys()].filter((uid) => !podsAfter.has(uid));
+      const restarted = [...podsAfter].filter(([uid, count]) => count > (podsBefore.get(uid) ?? 0));
+      checks.equal("workers' pods that did not run on", gone.length + restarted.length, 0);
+    }
   } catch (caught) {
     stage.signal.throwIfAborted();
     checks.that(caught instanceof Error ? (caught.stack ?? caught.message) : String(caught), false);

@@ -13,6 +13,8 @@ export interface MasterScenario {
   readonly outage: 'election' | 'restore' | 'byHand';
   /** Writes that may be lost: none, or those of the last moments before the fault. */
   readonly loses?: 'lastMoments';
+  /** Workers are lost, too: their pods come back elsewhere. Otherwise they run on, untouched. */
+  readonly workers?: 'lost';
   /** The most that it may take from the fault to the end, in ms. */
   readonly limitMs: number;
   /** Breaks it. What it returns is checked at the end. */

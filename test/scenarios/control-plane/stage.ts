@@ -16,7 +16,7 @@ import { quickPolicy, quickSupervisor } from '../settings.ts';
 import { type StateChange, stateChanges } from '../story.ts';
 import { type SupervisorProcess, superviseProcess } from '../supervisor-process.ts';
 import { until } from '../until.ts';
-import { deployWorkload } from '../workload.ts';
+import { deployWorkload, type Workload } from '../workload.ts';
 import { type Bench, backends, mastersOf, openBench } from './pieces.ts';
 import { openReader, type Reader } from './reader.ts';
 import { quickMasterPolicy, quickQuorumPolicy, quickSchedule } from './settings.ts';
@@ -25,11 +25,14 @@ import { quickMasterPolicy, quickQuorumPolicy, quickSchedule } from './settings.
 export interface MastersStage extends Bench {
   readonly supervisor: SupervisorProcess;
   readonly reader: Reader;
+  readonly workload: Workload;
   /** Where the backups are, one a region. */
   readonly stores: readonly ObjectStore[];
   /** Changes of state in the supervisor's log since then. */
   changes(since: number): readonly StateChange[];
   masters(): Promise<readonly SandboxInstance[]>;
+  /** The masters' and the workers'. */
+  instances(): Promise<readonly SandboxInstance[]>;
   quorum(): Promise<QuorumAnswer>;
   backups(): Promise<BackupsAnswer>;
   /** Asks for a backup, and waits until it was rehearsed. */
@@ -88,7 +91,7 @@ export async function openMastersStage(options: Parameters<typeof openBench>[0])
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(sandbox.kubeconfig);
   const core = kubeConfig.makeApiClient(CoreV1Api);
-  await deployWorkload(sandbox.kubeconfig, replicas, patience);
+  const workload = await deployWorkload(sandbox.kubeconfig, replicas, patience);
   const supervisor = superviseProcess({
     config,
     logFile: join(options.folder, 'supervisor.log'),
@@ -101,6 +104,7 @@ export async function openMastersStage(options: Parameters<typeof openBench>[0])
     ...bench,
     supervisor,
     reader,
+    workload,
     stores: sandbox.state.backups.map((settings) =>
       createOssStore({
         ...settings,
@@ -112,6 +116,8 @@ export async function openMastersStage(options: Parameters<typeof openBench>[0])
     ),
     changes: (since) => stateChanges(supervisor.lines(since)),
     masters: () => mastersOf(bench),
+    instances: async () =>
+      (await sandbox.admin.instances()).filter(({ tags }) => tags[cloudTags.slot] !== undefined),
     quorum: () => askQuorum({ config }),
     backups: () => askBackups({ config }),
     async backUp() {
@@ -191,10 +197,7 @@ async function whatIsWrong(stage: MastersStage, core: CoreV1Api, masters: number
   }
   const normal = (await backends(stage)).filter(({ health }) => health === 'normal').length;
   if (normal !== masters) return `${normal} backends are healthy`;
-  const instances = await stage.sandbox.admin.instances();
-  const known = new Set(
-    instances.filter(({ tags }) => tags[cloudTags.slot] !== undefined).map(({ id }) => id),
-  );
+  const known = new Set((await stage.instances()).map(({ id }) => id));
   const { items } = await core.listNode();
   if (items.length !== known.size) return `${items.length} Nodes of ${known.size} instances`;
   for (const { metadata, status, spec } of items) {

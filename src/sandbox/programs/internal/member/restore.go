@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/coreos/go-semver/semver"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/version"
 	"go.etcd.io/etcd/client/pkg/v3/types"
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
@@ -81,6 +83,9 @@ func Found(f Founding) (err error) {
 	}
 	database := backend.NewDefaultBackend(log, f.Database())
 	defer func() { err = errors.Join(err, database.Close()) }()
+	if err := readable(database); err != nil {
+		return err
+	}
 	saved := schema.NewMembershipBackend(log, database)
 	if err := saved.TrimMembershipFromBackend(); err != nil {
 		return err
@@ -105,6 +110,15 @@ func withoutHash(path string) error {
 		return nil
 	}
 	return os.Truncate(path, info.Size()-hashBytes)
+}
+
+// readable refuses what a newer etcd wrote. Before 3.6 none said which it was.
+func readable(database backend.Backend) error {
+	of, own := schema.ReadStorageVersion(database.ReadTx()), semver.New(version.Version)
+	if of == nil || of.Major < own.Major || of.Major == own.Major && of.Minor <= own.Minor {
+		return nil
+	}
+	return fmt.Errorf("it is of etcd %d.%d, and this program reads what %d.%d wrote: install a newer one", of.Major, of.Minor, own.Major, own.Minor)
 }
 
 // bump writes an empty value at that revision, and has everything before compacted at etcd's start.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coreos/go-semver/semver"
 	bolt "go.etcd.io/bbolt"
 	"go.etcd.io/etcd/client/pkg/v3/types"
 	"go.etcd.io/etcd/etcdutl/v3/snapshot"
@@ -29,10 +30,13 @@ import (
 const snapshotRevision = 5
 
 // oldSnapshot is what etcd gives as one, with its hash: of a cluster of two members that had three.
-func oldSnapshot(t *testing.T) []byte {
+func oldSnapshot(t *testing.T) []byte { return snapshotOf(t, "3.6.0") }
+
+func snapshotOf(t *testing.T, etcd string) []byte {
 	log := zap.NewNop()
 	database := backend.NewDefaultBackend(log, filepath.Join(t.TempDir(), "db"))
 	schema.CreateMetaBucket(database.BatchTx())
+	schema.UnsafeSetStorageVersion(database.BatchTx(), semver.New(etcd))
 	members := schema.NewMembershipBackend(log, database)
 	members.MustCreateBackendBuckets()
 	for id := range 3 {
@@ -156,6 +160,16 @@ func TestWhatIsNoSnapshotIsAnError(t *testing.T) {
 	} {
 		if err := found(t, founding(t, 1), content); err == nil {
 			t.Errorf("%s was restored", name)
+		}
+	}
+}
+
+// Safety 57.
+func TestWhatANewerEtcdWroteIsRefused(t *testing.T) {
+	for _, etcd := range []string{"3.7.0", "4.0.0"} {
+		err := found(t, founding(t, 1), snapshotOf(t, etcd))
+		if err == nil || !strings.Contains(err.Error(), "install a newer one") {
+			t.Errorf("%s: got %v", etcd, err)
 		}
 	}
 }
