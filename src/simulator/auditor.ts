@@ -103,6 +103,8 @@ export class Auditor {
       booted?.id === actor.context.instanceId &&
       booted !== undefined &&
       actor.state === 'recovering.clearing' &&
+      // From a node that its ladder holds to be well only marks are lifted that were left, such as the quorum's that was called off.
+      from !== 'healthy' &&
       heardAt !== undefined
     )
       judge('safety 23', recoversOnFreshWord({ slot, bootedAt: booted.at, heardAt }));

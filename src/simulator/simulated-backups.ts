@@ -10,6 +10,7 @@ import { Failure, type FailureData, toFailure } from '../failure.ts';
 import type { Log } from '../log.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { BackupsOnShow } from '../supervisor/backup-service.ts';
+import { historyOfBackup } from '../supervisor/recoveries.ts';
 import { backupsOnShow } from './backups-on-show.ts';
 import type { EtcdProcess } from './world/etcd/process.ts';
 import type { SimulatedEtcd } from './world/etcd.ts';
@@ -107,10 +108,10 @@ export function simulatedBackups(parts: {
     nextRun,
     ...backupsOnShow({ vault, clock, shipped }),
     async take(_, signal) {
+      const history = await historyOfBackup(parts.history, clock, signal);
       await sleep(clock, takeMs, signal);
-      const history = parts.history();
       const { data } = member();
-      if (history === null || data === null || data.group.clusterId !== clusterOf(history))
+      if (history !== parts.history() || data === null || data.group.clusterId !== clusterOf(history))
         throw new Failure({ kind: 'retryable', code: 'NoHealthyMember', message: 'etcd has no quorum' });
       const { log: of } = data.group;
       awaited = false;

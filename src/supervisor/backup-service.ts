@@ -25,12 +25,13 @@ import type { Endpoint, Etcd } from '../etcd/port.ts';
 import { Failure } from '../failure.ts';
 import type { Log } from '../log.ts';
 import { version } from '../root.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { BackupConfig } from './backup-config.ts';
 import { createChangeLogShipping } from './change-log-shipping.ts';
 import { gatherMind } from './cluster-mind.ts';
 import type { SupervisorConfig } from './config.ts';
+import { historyOfBackup } from './recoveries.ts';
 
 export interface BackupServiceParts {
   readonly config: SupervisorConfig & { readonly backup: BackupConfig };
@@ -61,12 +62,6 @@ export interface CheckedBackup {
   readonly problems: readonly string[];
 }
 
-/**
- * How long a backup waits for the members' addresses, in ms, and how often it looks: the cloud is asked at the start, and answers in
- * seconds.
- */
-const knownMs = 15_000;
-const lookMs = 500;
 /** How long a backup waits to hear what the API server is, in ms. */
 const versionMs = 2_000;
 
@@ -124,12 +119,6 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
       )?.manifest.etcd.revision ?? null,
   });
 
-  /** A supervisor that has just begun does not know yet where the members are: that is no failure. */
-  async function membersKnown(signal: AbortSignal): Promise<void> {
-    for (let waited = 0; parts.endpoints().length === 0 && waited < knownMs; waited += lookMs)
-      await sleep(clock, lookMs, signal);
-  }
-
   /** Without an API server a backup is as good: the one before says which version it was. */
   let known = 'unknown';
   async function kubernetesVersion(): Promise<string> {
@@ -182,8 +171,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
     log,
     nextRun,
     async take(reason, signal): Promise<BackupFacts> {
-      await membersKnown(signal);
-      const history = parts.history();
+      const history = await historyOfBackup(parts.history, clock, signal);
       const taken = await takeBackup({
         cluster,
         etcd,
@@ -192,7 +180,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
         key,
         mind: await gatherMind(config, shared),
         versions: { wdrip, kubernetes: await kubernetesVersion() },
-        ...(history === null ? {} : { history }),
+        history,
         // What can't be rehearsed here is at least opened once.
         rehearsed: await areInstalled(backup.programs),
         clock,

@@ -1,6 +1,6 @@
 import type { RecoveryContext } from '../../machines/recovery.ts';
 import { Failure } from '../failure.ts';
-import { sleep } from '../runtime/clock.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import type { ActorRecord } from '../runtime/record.ts';
 import type { EffectContext, Runtime } from '../runtime/types.ts';
 import { actorIds, statePath } from './fleet.ts';
@@ -9,7 +9,13 @@ import type { Supervisor } from './supervisor.ts';
 /** From one look at a recovery to the next, in ms. */
 const lookMs = 500;
 
-/** A cluster of one that was made of a survivor's data goes on with the same cluster id, but its revisions are another history. */
+/** How long a backup waits for a history, and from one look to the next, in ms: at the start the cloud is asked first, in seconds. */
+const knownMs = 15_000;
+
+/**
+ * Whose revisions are written now. A cluster of one that was made of a survivor's data goes on with the same cluster id, but its revisions
+ * are another history: also if the recovery failed later. Null while no quorum is seen, or a recovery is at work: nobody can tell yet.
+ */
 export function currentHistory({
   supervisor,
   runtime,
@@ -19,13 +25,32 @@ export function currentHistory({
 }): string | null {
   const look = supervisor().controlPlane?.view()?.look ?? null;
   if (look === null || !look.held || look.clusterId === null) return null;
-  const forced = recoveries(runtime())
-    .filter(
-      ({ record, context }) =>
-        statePath(record.snapshot.value) === 'recovered' && context.source.kind === 'member',
-    )
-    .sort((a, b) => b.record.since - a.record.since)[0];
+  const all = recoveries(runtime());
+  if (all.some(({ record }) => !isOver(record))) return null;
+  const [forced] = all
+    .filter(({ context }) => context.source.kind === 'member' && context.master !== null)
+    .sort((a, b) => b.record.since - a.record.since);
   return forced === undefined ? look.clusterId : `${look.clusterId}-${forced.id.slice(0, 8)}`;
+}
+
+/** The history that a backup is of. Throws `NoHealthyMember` (retryable) if there is none for a while. */
+export async function historyOfBackup(
+  history: () => string | null,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string> {
+  for (let waited = 0; ; waited += lookMs) {
+    const now = history();
+    if (now !== null) return now;
+    if (waited >= knownMs)
+      throw new Failure({
+        kind: 'retryable',
+        code: 'NoHealthyMember',
+        message:
+          'no quorum of etcd is seen, or a recovery is at work: nobody can tell whose revisions these are',
+      });
+    await sleep(clock, lookMs, signal);
+  }
 }
 
 function recoveries(
