@@ -112,7 +112,8 @@ const steps = setup({
   guards: {
     mayTryAgain: ({ context, event }) =>
       context.tries + 1 < mostTries && !('error' in event && event.error.kind === 'rejected'),
-    masterIsGone: ({ event }) => 'error' in event && event.error.code === 'InstanceGone',
+    masterIsGone: ({ event }) =>
+      'error' in event && (event.error.code === 'InstanceGone' || event.error.code === 'DataLost'),
     masterIsSilent: ({ event }) => 'error' in event && event.error.code === 'MasterSilent',
     isFromBackup: ({ context }) => context.source.kind === 'backup',
   },
@@ -160,8 +161,8 @@ const again = [
   { target: '#recovery.failed', actions: 'countTry' },
 ] as const;
 /**
- * With the data in, etcd has a quorum and no API server runs: to give up here would leave it so. Only a master that is gone ends it, since
- * the loss of the quorum is then found anew.
+ * With the data in, etcd has a quorum and no API server runs: to give up here would leave it so. Only a master that is gone, or whose
+ * data is gone, ends it, since the loss of the quorum is then found anew.
  */
 const onwards = [
   { guard: 'masterIsGone', target: '#recovery.failed', actions: 'countTry' },

@@ -6,6 +6,7 @@ import { createVirtualClock, type VirtualClock } from '../runtime/virtual-clock.
 import { createMemoryStore } from '../store/memory.ts';
 import { maxUnavailable, type SupervisorConfig } from '../supervisor/config.ts';
 import { actorIds, nodeActor, statePath } from '../supervisor/fleet.ts';
+import { newestRecovery } from '../supervisor/recoveries.ts';
 import { Auditor } from './auditor.ts';
 import { backupRegions, type MasterCount, simulatedConfig } from './config.ts';
 import { ControlPlaneAuditor } from './control-plane-auditor.ts';
@@ -460,7 +461,13 @@ class Simulation {
   #isQuorums(call: string, slot: string): boolean {
     if (!slot.startsWith('control-plane-')) return false;
     const state = this.#quorumState();
-    const [reviving, restoring] = [state.startsWith('lost.reviving'), state.startsWith('lost.restoring')];
+    const runtime = this.#life?.runtime;
+    // It goes on while the quorum's actor, which has waited for long enough, rests.
+    const recovery = runtime === undefined ? null : newestRecovery(runtime);
+    const [reviving, restoring] = [
+      state.startsWith('lost.reviving'),
+      recovery !== null && !/^(recovered|failed)$/.test(recovery),
+    ];
     if (
       !(reviving && /^(reboot|start)$/.test(call)) &&
       !(restoring && /^(runInstance|deleteInstance|reboot|start)$/.test(call))

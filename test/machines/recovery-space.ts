@@ -10,6 +10,7 @@ const failures = [
   { kind: 'retryable', code: 'Unavailable', message: 'no answer' },
   { kind: 'rejected', code: 'Forbidden', message: 'not allowed' },
   { kind: 'notFound', code: 'InstanceGone', message: 'gone' },
+  { kind: 'notFound', code: 'DataLost', message: 'its data is gone' },
   { kind: 'retryable', code: 'MasterSilent', message: 'it was started anew' },
 ] as const;
 
@@ -121,7 +122,7 @@ export const recoveryRules: Rules<RecoveryContext> = {
   'it gives up once the data is in, though its master is there': ({ event, from, to, after }) =>
     to === 'failed' &&
     place(from) > order.indexOf('restoreData') &&
-    !(event.startsWith('xstate.error') && after.failure?.code === 'InstanceGone'),
+    !(event.startsWith('xstate.error') && /^(InstanceGone|DataLost)$/.test(after.failure?.code ?? '')),
   'it gives up before the data is in at the first failure that may pass': ({ event, to, after }) =>
     to === 'failed' &&
     after.revision === 0 &&

@@ -107,12 +107,16 @@ describe('a recovery', () => {
   });
 
   test.each(['replayChanges', 'startControlPlane', 'reconcileCluster'] as const)(
-    'is over when its master is gone in %s: the loss is found anew',
+    'is over when its master, or the data on it, is gone in %s: the loss is found anew',
     (name) => {
       const run = recovery();
       run.upTo(name);
       run.fails(name, { kind: 'notFound', code: 'InstanceGone', message: 'the cloud has no instance i-0' });
       expect(run.state()).toBe('failed');
+      const emptied = recovery();
+      emptied.upTo(name);
+      emptied.fails(name, { kind: 'notFound', code: 'DataLost', message: 'its data directory is empty' });
+      expect(emptied.state()).toBe('failed');
     },
   );
 });

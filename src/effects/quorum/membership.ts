@@ -35,7 +35,7 @@ export async function lookNow(world: Parts, { signal }: Pick<Watched, 'signal'>)
   return { look: await lookAtCluster(world.etcd, endpoints, { signal }), endpoints };
 }
 
-function arithmetic({ members }: ClusterLook): readonly QuorumMember[] {
+export function arithmetic({ members }: ClusterLook): readonly QuorumMember[] {
   return members.map(({ id, learner, started, healthy, alarm }) => ({
     id,
     voter: !learner,

@@ -1,9 +1,11 @@
 import type { QuorumEffects } from '../../../machines/etcd-quorum.ts';
+import { hasQuorum } from '../../../machines/quorum.ts';
 import { Failure } from '../../failure.ts';
 import { sleep } from '../../runtime/clock.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { assertOurs, bootId, make } from '../node/instance.ts';
-import { lookBefore, lookNow } from './membership.ts';
+import type { ClusterLook } from './look.ts';
+import { arithmetic, lookBefore, lookNow } from './membership.ts';
 import type { Master, QuorumWorld } from './world.ts';
 
 /** From one look to the next while members come up, in ms. */
@@ -124,14 +126,14 @@ async function rebooted(
   if (tries.rebooted.has(instance.id)) return false;
   // The try may have taken a minute, and others may be back: then every voter counts.
   const { look } = await lookNow(world, context);
-  if (look.held) return true;
+  if (isBack(look)) return true;
   // Its disk keeps what it has. No ladder comes to that: without a quorum there is no API, and so no sight.
   world.log.warn('rebooting a master to get the quorum back', { slot, because });
   tries.rebooted.add(instance.id);
   await context.checkpoint([...tries.rebooted]);
   // Right before the call too: whose the instance is was looked at meanwhile, and that may have taken its time.
   const before = async () => {
-    if (!(await lookBefore(world, context)).look.held) return;
+    if (!isBack((await lookBefore(world, context)).look)) return;
     throw new Failure({ kind: 'rejected', code: 'QuorumHeld', message: 'the quorum is back' });
   };
   await make(world, { call: 'reboot', instance: instance.id }, clock, signal, () =>
@@ -140,6 +142,11 @@ async function rebooted(
     if (!(caught instanceof Failure) || caught.code !== 'QuorumHeld') throw caught;
   });
   return true;
+}
+
+/** Or about to be: enough members answer, and have only to agree on a leader. */
+function isBack(look: ClusterLook): boolean {
+  return look.held || hasQuorum(arithmetic(look));
 }
 
 /** What was tried on each instance. */

@@ -19,8 +19,8 @@ export interface LiveMaster {
 /**
  * Does work on the master that has the data. It ends early if etcd there is silent for a minute, or the agent takes no command: then etcd
  * is started, and where no agent answers the instance is rebooted (or started). Only it has the data, so nothing else is left: its disk
- * keeps what it has, nobody is served meanwhile, and without an API no ladder comes to it. Throws `MasterSilent` (retryable) after that,
- * and whatever else the work throws.
+ * keeps what it has, nobody is served meanwhile, and without an API no ladder comes to it. Throws `MasterSilent` (retryable) after that;
+ * `DataLost` (notFound) if the data was looked at and is gone; and whatever else the work throws.
  */
 export async function onLiveMaster<T>(
   world: RecoveryWorld,
@@ -74,21 +74,29 @@ async function untilSilent(
 async function bringBack(world: RecoveryWorld, { id }: LiveMaster, context: EffectContext): Promise<void> {
   const { clock, signal, attempt } = context;
   const { status } = await ourInstance(world, id, context);
-  const options = { force: true, signal };
   if (status === 'Stopped')
     await make(world, { call: 'start', instance: id }, clock, signal, () =>
       world.cloud.start(id, { signal }),
     );
   else {
+    const found = await world.host.lookAtData(id, context);
+    if (found.kind === 'missing' || found.kind === 'broken')
+      throw new Failure({
+        kind: 'notFound',
+        code: 'DataLost',
+        message: `the data that was brought back to ${id} is lost again: ${found.why}`,
+      });
     try {
       await world.host.startMember(id, context);
       return;
     } catch (caught) {
       signal.throwIfAborted();
-      if (!(caught instanceof Failure)) throw caught;
+      if (!(caught instanceof Failure) || caught.code !== 'AgentSilent') throw caught;
       world.log.warn('rebooting the master that has the data', { instance: id, because: caught.message });
     }
-    await make(world, { call: 'reboot', instance: id }, clock, signal, () => world.cloud.reboot(id, options));
+    await make(world, { call: 'reboot', instance: id }, clock, signal, () =>
+      world.cloud.reboot(id, { force: true, signal }),
+    );
   }
   // Booted or not: whoever tries next looks for itself.
   const until = clock.now() + bootMs;

@@ -15,7 +15,7 @@ const agentSilent = () => {
 };
 
 /** `etcd` and `agent`: whether they answer. A reboot, or a start, mends both after a minute. */
-function scene({ etcd = true, agent = true, status = 'Running' } = {}) {
+function scene({ etcd = true, agent = true, status = 'Running', data = 'present' } = {}) {
   const clock: VirtualClock = createVirtualClock();
   const done: string[] = [];
   const answers = { etcd, agent };
@@ -38,6 +38,8 @@ function scene({ etcd = true, agent = true, status = 'Running' } = {}) {
           : { outcome: 'agentSilent', code: 'ClientNotRunning' },
     },
     host: {
+      lookAtData: async () =>
+        answers.agent ? { kind: data, why: data } : { kind: 'unknown', why: 'its agent is silent' },
       startMember: async () => {
         if (!answers.agent) agentSilent();
         done.push('start etcd');
@@ -80,6 +82,12 @@ test('of a dead etcd whose agent answers only etcd is started', async () => {
   const { done, work, clock } = scene({ etcd: false });
   expect(await codeOf(work((signal) => sleep(clock, 600_000, signal)))).toBe('MasterSilent');
   expect(done).toEqual(['start etcd']);
+});
+
+test.each(['missing', 'broken'])('data that is %s was lost again: nothing is started on it', async (data) => {
+  const { done, work, clock } = scene({ etcd: false, data });
+  expect(await codeOf(work((signal) => sleep(clock, 600_000, signal)))).toBe('DataLost');
+  expect(done).toEqual([]);
 });
 
 test('a stopped master is started', async () => {
