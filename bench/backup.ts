@@ -338,6 +338,7 @@ async function measureBusy(
     { name: 'the same with it', value: mean(withLog), unit: '/s' },
     { name: 'what the change log costs', value: mean(costs), unit: '%', reach: { atMost: 3 } },
     { name: '  standard error of that', value: standardError(costs), unit: '%' },
+    { name: '  median of the pairs', value: middle(costs), unit: '%' },
     { name: 'processor that it takes meanwhile', value: cpu * 100, unit: '%' },
     {
       name: 'its lag, p99',
