@@ -129,7 +129,7 @@ async function ship() {
     cluster,
     history: `${status.clusterId}-${random.hex(4)}`,
     etcd,
-    endpoints: [endpoint],
+    endpoints: () => [endpoint],
     stores,
     key,
     after: status.revision,

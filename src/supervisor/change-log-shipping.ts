@@ -62,7 +62,7 @@ export function createChangeLogShipping(parts: ChangeLogShippingParts): ChangeLo
     const own = new AbortController();
     const abort = () => own.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    current = shipChangeLog({ ...parts, endpoints: parts.endpoints(), history, after, signal: own.signal });
+    current = shipChangeLog({ ...parts, history, after, signal: own.signal });
     log.info('the change log is shipped', { after, history });
     const ended = current.ended;
     // Another history is written to now: what comes is not of this log.

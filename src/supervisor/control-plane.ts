@@ -1,5 +1,6 @@
 import type { QuorumContext } from '../../machines/etcd-quorum.ts';
 import { cloudTags, type Instance } from '../cloud/port.ts';
+import { leaderLast } from '../effects/quorum/look.ts';
 import type { Endpoint, Etcd } from '../etcd/port.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -92,13 +93,17 @@ export class ControlPlane {
     return Array.from({ length: this.#parts.replicas }, (_, index) => masterSlot(index));
   }
 
-  /** Where the masters' etcd answers, as the cloud tells it: every body that can be reached. */
+  /**
+   * Where the masters' etcd answers, as the cloud tells it: every body that can be reached. The leader, on which every write waits, comes
+   * last.
+   */
   endpoints(): readonly Endpoint[] {
-    return [...this.#parts.cloud().instances.values()]
+    const reachable = [...this.#parts.cloud().instances.values()]
       .filter(isMaster)
       .flatMap(({ privateIp, status }) =>
         privateIp === null || status === 'Stopped' ? [] : [`https://${privateIp}:2379`],
       );
+    return leaderLast(reachable, this.view()?.look ?? null);
   }
 
   /** Instances that members are of, also such as no master has any more: whether they are gone is asked of the cloud. */

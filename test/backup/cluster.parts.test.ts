@@ -144,7 +144,7 @@ test('a cluster is backed up, rehearsed, lost, and restored to its last second (
     cluster: 'demo',
     history: taken.manifest.etcd.history,
     etcd: stage.etcd,
-    endpoints,
+    endpoints: () => endpoints,
     stores,
     key,
     after: taken.manifest.etcd.revision,

@@ -23,7 +23,7 @@ function ship(stage: Stage, changes: Partial<ShipOptions> = {}): Running {
     cluster: 'demo',
     history: 'c1',
     etcd: stage.etcd,
-    endpoints: ['m1', 'm2'],
+    endpoints: () => ['m1', 'm2'],
     stores: stage.stores,
     key: stage.key,
     after: 1,
@@ -101,7 +101,7 @@ test('safety 51: after a crash at any moment it goes on where the stored log end
 
 test('safety 51: two at the same time: the log has every revision, whichever is followed', async () => {
   const stage = backupStage();
-  const logs = [ship(stage), ship(stage, { endpoints: ['m2'] })];
+  const logs = [ship(stage), ship(stage, { endpoints: () => ['m2'] })];
   for (let round = 0; round < 5; round += 1) {
     write(stage, 3);
     await pass(stage, 900);
@@ -123,6 +123,26 @@ test('a connection that breaks, or a member that goes away, is made up for by th
   await pass(stage, 4_000);
   expect(log.figures()).toMatchObject({ connected: true, lagMs: 0 });
   expect(stage.etcd.asked.some((each) => each.startsWith('watch of m2'))).toBe(true);
+  await log.stop();
+  expect(await stored(stage)).toEqual(range(2, 7));
+});
+
+test('members that have taken the place of those it began with are followed; without any it waits', async () => {
+  const stage = backupStage();
+  let members: readonly string[] = ['m0'];
+  const log = ship(stage, { endpoints: () => members });
+  await pass(stage, 10);
+  write(stage, 3);
+  await pass(stage, 1_500);
+  members = [];
+  stage.etcd.down.add('m0');
+  stage.etcd.breakWatches();
+  await pass(stage, 4_000);
+  expect(log.figures()).toMatchObject({ connected: false, failure: { code: 'NoHealthyMember' } });
+  members = ['m1', 'm2'];
+  write(stage, 3);
+  await pass(stage, 4_000);
+  expect(log.figures()).toMatchObject({ connected: true, lagMs: 0 });
   await log.stop();
   expect(await stored(stage)).toEqual(range(2, 7));
 });

@@ -29,8 +29,8 @@ export interface ShipOptions {
   /** Whose revisions these are: the id of the etcd cluster, or what the recovery made of it when it forced a new one out of an old one. */
   readonly history: string;
   readonly etcd: Etcd;
-  /** Followers first: a watch costs the member that serves it. */
-  readonly endpoints: readonly Endpoint[];
+  /** Where the members answer now, asked anew for each watch. Followers first: a watch costs the member that serves it. */
+  readonly endpoints: () => readonly Endpoint[];
   readonly stores: readonly ObjectStore[];
   readonly key: AccountKey;
   /** The revision of the newest backup of this history: a log that can't be gone on with begins after it. */
@@ -194,9 +194,11 @@ class Shipper {
     const { endpoints, clock } = this.#options;
     let writer = opened;
     for (let turn = 0; ; turn += 1) {
-      const endpoint = endpoints[turn % endpoints.length];
-      if (endpoint === undefined) throw new Error('a change log needs a member to follow');
+      const members = endpoints();
+      const endpoint = members[turn % members.length];
       try {
+        if (endpoint === undefined)
+          throw new Failure({ kind: 'retryable', code: 'NoHealthyMember', message: 'no member is known' });
         const again = await this.#followMember(endpoint, writer);
         // The log can't be gone on with, but a newer backup covers what is missing: it begins anew after that.
         if (again) writer = again;

@@ -77,6 +77,16 @@ export async function lookAtCluster(
   return { held, clusterId: membership.clusterId, members, strayAlarms, leader, toldBy, why };
 }
 
+/** The endpoints in their order, but the leader's at the end: what costs the member that serves it is asked of a follower first. */
+export function leaderLast(
+  endpoints: readonly Endpoint[],
+  look: Pick<ClusterLook, 'leader' | 'members'> | null,
+): readonly Endpoint[] {
+  const led = look?.members.find(({ id }) => id === look.leader)?.hosts ?? [];
+  const leads = (endpoint: Endpoint) => Number(led.includes(new URL(endpoint).hostname));
+  return [...endpoints].sort((a, b) => leads(a) - leads(b));
+}
+
 async function membershipOf(
   etcd: Etcd,
   endpoints: readonly Endpoint[],
