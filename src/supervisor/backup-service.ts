@@ -14,7 +14,7 @@ import { problemText } from '../backup/regions.ts';
 import { rehearse } from '../backup/rehearse.ts';
 import { chooseBackup } from '../backup/restore/choose.ts';
 import { lossText, replayChangeLog } from '../backup/restore/replay.ts';
-import { issueTicket } from '../backup/restore/ticket.ts';
+import { issueTicket, removeTickets } from '../backup/restore/ticket.ts';
 import { nextRun } from '../backup/schedule.ts';
 import { takeBackup } from '../backup/take.ts';
 import { bundlePrefix } from '../bootstrap/bundle.ts';
@@ -105,6 +105,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
     });
   const stores = backup.regions.map(open);
   const shared = open(objects);
+  const tickets = `${bundlePrefix(cluster, 'control-plane')}restore-`;
   const wdrip = await version();
   const scratch = join(config.store, 'scratch');
   const shipping = createChangeLogShipping({
@@ -213,6 +214,8 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
       return { id: found.manifest.id, whole, problems: problems.map(problemText) };
     },
     async prune(signal) {
+      // Without a recovery at work nobody needs one.
+      if (parts.history() !== null) await removeTickets(shared, tickets, { signal });
       for (const store of stores) {
         const pruned = await pruneRegion(store, { cluster, policy: backup.retention, clock, signal });
         if (pruned.backups.length > 0)
@@ -288,7 +291,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
       key,
       from: { store, endpoint: backup.regions[at]?.endpoint ?? '' },
       to: { store: shared, endpoint: objects.endpoint ?? '' },
-      folder: `${bundlePrefix(cluster, 'control-plane')}restore-`,
+      folder: tickets,
       attempt,
       signal,
     });

@@ -5,7 +5,7 @@ import { readCatalog } from '../../src/backup/catalog.ts';
 import { open } from '../../src/backup/format/open.ts';
 import { openManifest } from '../../src/backup/manifest.ts';
 import { namesOf } from '../../src/backup/names.ts';
-import { issueTicket, type Ticket } from '../../src/backup/restore/ticket.ts';
+import { issueTicket, removeTickets, type Ticket } from '../../src/backup/restore/ticket.ts';
 import { restoreSnapshot } from '../../src/bootstrap/etcd-commands.ts';
 import { Failure } from '../../src/failure.ts';
 import { type MemoryStore, memoryStore } from './memory-store.ts';
@@ -173,6 +173,15 @@ test('tickets of restores that never ended are taken away by the next, and nothi
     await to.put(key, Buffer.from('old'));
   await issueTicket(options);
   expect([...to.objects.keys()].sort()).toEqual([bundle, name, `${name}.sealed`]);
+});
+
+test('with no restore at work all of them are, and nothing else', async () => {
+  const { to } = await oneBackup('cn-hangzhou');
+  const bundle = 'clusters/demo/bootstrap/control-plane/bundle.json';
+  for (const key of [`${folder}a0.ticket`, `${folder}a0.ticket.sealed`, bundle])
+    await to.put(key, Buffer.from('old'));
+  await removeTickets(to, folder);
+  expect([...to.objects.keys()]).toEqual([bundle]);
 });
 
 test('a list that fails does not hold a restore up', async () => {

@@ -88,7 +88,7 @@ export async function issueTicket(options: TicketOptions): Promise<IssuedTicket>
       streamKey: stored.stream.key.toString('hex'),
       context: stored.stream.context.toString(),
     };
-    await removeOthers(to.store, folder, [name, copy], signal);
+    await removeTickets(to.store, folder, { but: [name, copy], signal });
     await to.store.put(name, Buffer.from(JSON.stringify(ticket)), { signal });
     return { key: name, sha256: stored.facts.storedSha256, withdraw };
   } catch (caught) {
@@ -98,16 +98,18 @@ export async function issueTicket(options: TicketOptions): Promise<IssuedTicket>
   }
 }
 
-/** What can't be taken away now is tried with the next restore: it must not hold this one up. */
-async function removeOthers(
+/**
+ * Takes away what restores that never ended have left. What can't be taken away now is tried with the next backup or restore: it must not
+ * hold this one up. Throws only the signal's reason.
+ */
+export async function removeTickets(
   store: ObjectStore,
   folder: string,
-  ours: readonly string[],
-  signal: AbortSignal | undefined,
+  { but = [], signal }: { readonly but?: readonly string[]; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   try {
     for (const { key } of await store.list(folder, { signal }))
-      if (!ours.includes(key)) await store.delete(key);
+      if (!but.includes(key)) await store.delete(key);
   } catch {
     signal?.throwIfAborted();
   }
