@@ -51,8 +51,10 @@ async function ask(
     const status = await etcd.status(endpoint, asking);
     if (status.learner) return not('Learner', 'it is a learner');
     // An alarm that the store is full doesn't spoil what is in it; one that it is corrupt does.
-    const corrupt = status.errors.find((each) => /corrupt/i.test(each));
-    return corrupt === undefined ? { endpoint, status } : not('Corrupt', corrupt);
+    const isCorrupt = status.alarms.some(
+      ({ kind, memberId }) => kind === 'corrupt' && memberId === status.memberId,
+    );
+    return isCorrupt ? not('Corrupt', 'its data is corrupt') : { endpoint, status };
   } catch (caught) {
     return { endpoint, why: toFailure(caught) };
   }

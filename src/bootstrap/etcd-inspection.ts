@@ -29,6 +29,8 @@ const schema = z.object({
     lastIndex: z.number(),
     /** Null if it is in use, missing or broken. */
     database: z.object({ bytes: z.number(), revision: z.number(), consistentIndex: z.number() }).nullable(),
+    /** An alarm in its database says that its keys are not what the others had. False if the database can't be read. */
+    corrupt: z.boolean(),
     /** An etcd is at work on it. */
     inUse: z.boolean(),
     /** What can't be read, in words. Empty: all of it can. */

@@ -67,7 +67,7 @@ export function createEtcd(options: { readonly tls: TlsMaterial | null; readonly
       raftAppliedIndex: numberOf(answer.raftAppliedIndex, 'a raft index'),
       revision: numberOf(answer.header.revision, 'a revision'),
       learner: answer.isLearner,
-      errors: answer.errors,
+      alarms: answer.errors.flatMap(alarmIn),
     };
   };
   return {
@@ -210,4 +210,10 @@ function memberOf({ ID, name, peerURLs, clientURLs, isLearner }: IMember): Membe
     clientUrls: clientURLs,
     learner: isLearner,
   };
+}
+
+/** A status has alarms among its other troubles, in etcd's own text form. */
+function alarmIn(trouble: string): readonly Alarm[] {
+  const [, id, kind] = /memberID:(\d+)\s+alarm:(NOSPACE|CORRUPT)/.exec(trouble) ?? [];
+  return id === undefined ? [] : [{ memberId: hexOf(id), kind: kind === 'NOSPACE' ? 'noSpace' : 'corrupt' }];
 }

@@ -61,8 +61,8 @@ export interface MemberStatus {
   /** Of its own store, which may lag behind the leader's. */
   readonly revision: number;
   readonly learner: boolean;
-  /** Alarms and troubles in etcd's own words. */
-  readonly errors: readonly string[];
+  /** Of all members, as this one knows them: that needs no quorum, and may be old. */
+  readonly alarms: readonly Alarm[];
 }
 
 export type Health =

@@ -75,7 +75,7 @@ export class ControlPlaneAuditor {
     const left = served === null ? [] : this.#left(served, before, instance);
     const isVoter = (id: string) => voters.some((each) => each.id === id);
     const furthest = left
-      .filter(({ reachable }) => reachable)
+      .filter(({ reachable, rotten }) => reachable && !rotten)
       .reduce<{ term: number; index: number } | null>(
         (best, { term, index }) =>
           best === null || term > best.term || (term === best.term && index > best.index)
@@ -176,7 +176,8 @@ export class ControlPlaneAuditor {
       if (world.life.ailments.get(id) === 'disk') return [];
       const { status, zone } = machine.instance;
       const reachable = status === 'Running' && machine.agentAlive && !world.cloud.failedZones.has(zone);
-      return [{ memberId: data.memberId, term: data.term, index: data.index, reachable }];
+      const { memberId, term, index, rotten } = data;
+      return [{ memberId, term, index, rotten, reachable }];
     });
   }
 

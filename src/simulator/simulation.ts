@@ -451,7 +451,9 @@ class Simulation {
       times,
     };
     const quorum = this.#world.masters?.quorumWithout(id) ?? null;
-    if (quorum !== null) this.#judge(1, quorumStands({ call, instance: id, ...quorum }));
+    // With the data in and nobody served, a master that takes no command is rebooted: only so is anybody served again.
+    const mayGo = isQuorums && this.#isRecovering() && this.#world.masters?.serving === null;
+    if (quorum !== null && !mayGo) this.#judge(1, quorumStands({ call, instance: id, ...quorum }));
     this.#judge(4, atMostOnce(deed));
     this.#judge(5, onlyOurs(deed));
     if (!isQuorums) this.#auditor.deed(this.#life, { call, id, token });
@@ -461,19 +463,19 @@ class Simulation {
   #isQuorums(call: string, slot: string): boolean {
     if (!slot.startsWith('control-plane-')) return false;
     const state = this.#quorumState();
-    const runtime = this.#life?.runtime;
-    // It goes on while the quorum's actor, which has waited for long enough, rests.
-    const recovery = runtime === undefined ? null : newestRecovery(runtime);
-    const [reviving, restoring] = [
-      state.startsWith('lost.reviving'),
-      recovery !== null && !/^(recovered|failed)$/.test(recovery),
-    ];
+    const [reviving, restoring] = [state.startsWith('lost.reviving'), this.#isRecovering()];
     if (
       !(reviving && /^(reboot|start)$/.test(call)) &&
       !(restoring && /^(runInstance|deleteInstance|reboot|start)$/.test(call))
     )
       return false;
     return !/\.(acting|removing)$/.test(this.#life?.supervisor.fleet.get(slot)?.state ?? '');
+  }
+
+  /** It goes on while the quorum's actor, which has waited for long enough, rests. */
+  #isRecovering(): boolean {
+    const state = this.#life === null ? null : newestRecovery(this.#life.runtime);
+    return state !== null && !/^(recovered|failed)$/.test(state);
   }
 
   #onTransition(transition: Transition): void {

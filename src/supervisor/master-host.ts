@@ -91,6 +91,7 @@ export function masterHost(cluster: string, cloud: Pick<Cloud, 'runCommand' | 'f
           if (data.broken !== '') return { kind: 'broken', why: data.broken, writesFail };
           return {
             kind: 'present',
+            corrupt: data.corrupt,
             writesFail,
             memberId: data.memberId,
             clusterId: data.clusterId,

@@ -95,7 +95,7 @@ export function fakeEtcd(from?: { readonly keys: FakeEtcd['keys']; readonly revi
         raftAppliedIndex: revision + 10,
         revision,
         learner: false,
-        errors: [],
+        alarms: [],
       };
     },
     async health(endpoint) {

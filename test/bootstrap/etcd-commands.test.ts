@@ -105,6 +105,7 @@ const data = {
   lastTerm: 3,
   lastIndex: 10,
   database: null,
+  corrupt: false,
   inUse: true,
   broken: '',
 };

@@ -17,6 +17,8 @@ export interface VoterFound {
  * Decides what a lost cluster's data comes from. Pure. Only proof counts: while members whose loss is not proven could still be a quorum,
  * nothing is overwritten (safety 44). Of what survives the highest raft term, then index, carries on; only if nothing does, a backup.
  *
+ * Data that etcd has found corrupt comes after every backup: etcd serves nobody from it, and the change log has what is newest.
+ *
  * Data on a disk that takes no writes can be read, and can't serve: nothing is made of it, nor of data that is older. It is not lost
  * either: a reboot, or a person, may cure the disk.
  */
@@ -36,7 +38,7 @@ export function judge(
     };
   }
   const survivors = voters.flatMap(({ master, data }) =>
-    data.kind === 'present' && master !== null ? [{ id: master.slot, ...data, master }] : [],
+    data.kind === 'present' && !data.corrupt && master !== null ? [{ id: master.slot, ...data, master }] : [],
   );
   const furthest = bestSurvivor(survivors);
   const best = bestSurvivor(survivors.filter(({ writesFail }) => writesFail === ''));
@@ -63,24 +65,29 @@ export function judge(
       kind: 'unproven',
       because: `a backup would lose what ${unknown.map(({ name }) => name).join(', ')} may still have: it could not be looked at`,
     };
-  if (backups === null)
-    return { kind: 'none', because: 'all members are proven lost, and no backup is configured' };
+  const corrupt = voters.filter(({ data }) => data.kind === 'present' && data.corrupt);
+  const lost =
+    corrupt.length === 0
+      ? `all ${voters.length} members are proven lost`
+      : `of ${voters.length} members only ${corrupt.map(({ name }) => name).join(' and ')} has data, and that is corrupt: etcd would serve nobody from it`;
+  if (backups === null) return { kind: 'none', because: `${lost}; and no backup is configured` };
   const passed = backups.passedOver.map(({ key, why }) => `${key}: ${why}`).join('; ');
   if (backups.best === null)
     return {
       kind: 'none',
-      because: `all members are proven lost, and there is no verified backup that can be read${passed === '' ? '' : ` (${passed})`}. Decide: bring a whole copy of a backup back into its bucket, or have one verified with \`wdrip backup --verify ID\`; once one is verified, it is restored`,
+      because: `${lost}, and there is no verified backup that can be read${passed === '' ? '' : ` (${passed})`}. Decide: bring a whole copy of a backup back into its bucket, or have one verified with \`wdrip backup --verify ID\`; once one is verified, it is restored`,
     };
   const source: RestoreSource = backups.best;
   return {
     kind: 'source',
     source,
-    because: `all ${voters.length} members are proven lost; the newest verified backup is ${source.key} in ${source.region}, revision ${source.revision}${passed === '' ? '' : `; passed over: ${passed}`}`,
+    because: `${lost}; the newest verified backup is ${source.key} in ${source.region}, revision ${source.revision}${passed === '' ? '' : `; passed over: ${passed}`}`,
   };
 }
 
 function inWords(data: DataFound): string {
   if (data.kind !== 'present') return data.why;
+  if (data.corrupt) return 'its data is there, and corrupt';
   return data.writesFail === ''
     ? 'its data is there'
     : `its data is there, and its disk takes no writes: ${data.writesFail}`;
@@ -115,14 +122,19 @@ export function chooseSource(world: QuorumWorld) {
       input.voters.map(async (voter): Promise<VoterFound> => {
         const master = masters.find(({ slot }) => slot === voter.slot);
         const same = master !== undefined && master.instance.id === voter.instanceId ? master : null;
+        const data = await dataOf(world, voter.instanceId, same, context);
+        // A running etcd says so itself, and its database can't be read beside it.
+        const isCorrupt = look.members.some(({ id, alarm }) => id === voter.memberId && alarm === 'corrupt');
         return {
           name: voter.slot ?? voter.memberId ?? 'a member without a name',
           master: same === null ? null : { slot: same.slot, instanceId: same.instance.id },
-          data: await dataOf(world, voter.instanceId, same, context),
+          data: data.kind === 'present' && isCorrupt ? { ...data, corrupt: true } : data,
         };
       }),
     );
-    const needsBackup = voters.every(({ data }) => data.kind === 'missing' || data.kind === 'broken');
+    const needsBackup = voters.every(
+      ({ data }) => data.kind !== 'unknown' && (data.kind !== 'present' || data.corrupt),
+    );
     const backups = needsBackup
       ? await persist(clock, signal, () => world.bestBackup(input.readThrough, signal))
       : null;

@@ -44,16 +44,15 @@ export async function lookAtCluster(
   const { membership, held, why } = await membershipOf(etcd, endpoints, options);
   if (membership === null)
     return { held: false, clusterId: null, members: [], strayAlarms: [], leader: null, toldBy: null, why };
-  const alarms = held ? await etcd.alarms(endpoints, options).catch(() => []) : [];
-  const members = await Promise.all(
-    membership.members.map(async (member): Promise<LookedMember> => {
+  const agreed = held ? await etcd.alarms(endpoints, options).catch(() => []) : [];
+  const looked = await Promise.all(
+    membership.members.map(async (member): Promise<Omit<LookedMember, 'alarm'>> => {
       const hosts = member.peerUrls.map((url) => new URL(url).hostname);
       // One that was just added has told nobody its client URL yet: its address is known all the same.
       const endpoint =
         member.clientUrls[0] ?? endpoints.find((each) => hosts.includes(new URL(each).hostname));
-      const alarm = alarms.find(({ memberId }) => memberId === member.id)?.kind ?? null;
       if (endpoint === undefined)
-        return { ...member, hosts, healthy: false, why: 'it has not started', status: null, alarm };
+        return { ...member, hosts, healthy: false, why: 'it has not started', status: null };
       const [health, status] = await Promise.all([
         etcd.health(endpoint, member.learner || !held ? 'serializable' : 'linearizable', options),
         etcd.status(endpoint, options).catch(() => null),
@@ -66,13 +65,18 @@ export async function lookAtCluster(
         healthy: health.healthy && status !== null && !impostor,
         why: impostor ? 'another member answers at its address' : health.healthy ? null : health.why,
         status: impostor ? null : status,
-        alarm,
       };
     }),
   );
+  // Without a quorum there is only what each remembers.
+  const alarms = held ? agreed : looked.flatMap(({ status }) => status?.alarms ?? []);
+  const members = looked.map((member): LookedMember => {
+    const alarm = alarms.find(({ memberId }) => memberId === member.id)?.kind ?? null;
+    return { ...member, alarm };
+  });
   asking.signal?.throwIfAborted();
   const leader = members.flatMap(({ status }) => status?.leader ?? [])[0] ?? null;
-  const strayAlarms = alarms.filter(({ memberId }) => members.every(({ id }) => id !== memberId));
+  const strayAlarms = agreed.filter(({ memberId }) => members.every(({ id }) => id !== memberId));
   const toldBy = new URL(membership.answeredBy).hostname;
   return { held, clusterId: membership.clusterId, members, strayAlarms, leader, toldBy, why };
 }

@@ -19,6 +19,8 @@ export interface Master {
 export type DataFound =
   | {
       readonly kind: 'present';
+      /** etcd has found it corrupt, and would serve nobody from it. */
+      readonly corrupt: boolean;
       readonly writesFail: string;
       readonly memberId: string;
       readonly clusterId: string;

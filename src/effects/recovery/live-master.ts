@@ -71,7 +71,8 @@ async function untilSilent(
   }
 }
 
-async function bringBack(world: RecoveryWorld, { id }: LiveMaster, context: EffectContext): Promise<void> {
+async function bringBack(world: RecoveryWorld, master: LiveMaster, context: EffectContext): Promise<void> {
+  const { id } = master;
   const { clock, signal, attempt } = context;
   const { status } = await ourInstance(world, id, context);
   if (status === 'Stopped')
@@ -94,9 +95,15 @@ async function bringBack(world: RecoveryWorld, { id }: LiveMaster, context: Effe
       if (!(caught instanceof Failure) || caught.code !== 'AgentSilent') throw caught;
       world.log.warn('rebooting the master that has the data', { instance: id, because: caught.message });
     }
-    await make(world, { call: 'reboot', instance: id }, clock, signal, () =>
-      world.cloud.reboot(id, { force: true, signal }),
-    );
+    const before = () => stillNeeded(world, master, context);
+    try {
+      await make(world, { call: 'reboot', instance: id }, clock, signal, () =>
+        world.cloud.reboot(id, { force: true, signal, before }),
+      );
+    } catch (caught) {
+      if (!(caught instanceof Failure) || caught.code !== 'QuorumHeld') throw caught;
+      return;
+    }
   }
   // Booted or not: whoever tries next looks for itself.
   const until = clock.now() + bootMs;
@@ -106,4 +113,21 @@ async function bringBack(world: RecoveryWorld, { id }: LiveMaster, context: Effe
     const boot = await bootId(world.cloud, id, `${attempt.slice(0, 40)}-boot-${look}`, signal);
     return boot !== null || clock.now() >= until ? true : null;
   });
+}
+
+/** Throws unless the reboot takes nothing away: etcd is silent, or nobody is served and the agent, which alone can change that, is. */
+async function stillNeeded(
+  world: RecoveryWorld,
+  { id, endpoint }: LiveMaster,
+  { clock, signal, attempt }: EffectContext,
+): Promise<void> {
+  const { healthy } = await world.etcd.health(endpoint, 'linearizable', { signal });
+  if (!healthy) return;
+  const isServed = await world.kubernetes.version().then(
+    () => true,
+    () => false,
+  );
+  const token = `${attempt.slice(0, 40)}-back-${clock.now()}`;
+  if (!isServed && (await bootId(world.cloud, id, token, signal)) === null) return;
+  throw new Failure({ kind: 'rejected', code: 'QuorumHeld', message: `${id} is back by itself` });
 }

@@ -224,9 +224,7 @@ export class SimulatedEtcd implements Etcd {
       raftAppliedIndex: data.index,
       revision: group.log.revisionAt(data.index),
       learner: group.memberOf(process)?.learner ?? false,
-      errors: [...(group.alarms.get(data.memberId) ?? [])].map(
-        (kind) => `memberID:${data.memberId} alarm:${kind === 'noSpace' ? 'NOSPACE' : 'CORRUPT'}`,
-      ),
+      alarms: group.alarmList,
     };
   }
 

@@ -66,6 +66,7 @@ export const noData: MemberInspection['data'] = {
   lastTerm: 0,
   lastIndex: 0,
   database: null,
+  corrupt: false,
   inUse: false,
   broken: '',
 };

@@ -250,6 +250,8 @@ export class Masters {
         lastTerm: term,
         lastIndex: index,
         database: null,
+        // A database that is in use can't be looked into.
+        corrupt: data.rotten && !isRunning,
         inUse: isRunning,
         broken: '',
       }),

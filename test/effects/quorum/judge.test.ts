@@ -4,6 +4,7 @@ import type { DataFound } from '../../../src/effects/quorum/world.ts';
 
 const present = (raftTerm: number, raftIndex: number, writesFail = ''): DataFound => ({
   kind: 'present',
+  corrupt: false,
   writesFail,
   memberId: 'm',
   clusterId: 'c',
@@ -86,6 +87,23 @@ describe('what a lost quorum is brought back from', () => {
     expect(judged(present(4, 12), missing, present(4, 12, full)).because).toContain(
       '2 of 3 members may still come back',
     );
+  });
+
+  test('safety 52: data that etcd has found corrupt comes after every backup, and is made nothing of', () => {
+    const corrupt: DataFound = { ...present(4, 12), corrupt: true } as DataFound;
+    const judged = (...found: readonly DataFound[]) =>
+      judge(voters(...found), { best: backup, passedOver: [] });
+    const restored = judged(missing, corrupt, missing);
+    expect(restored).toMatchObject({ kind: 'source', source: { kind: 'backup' } });
+    expect(restored.because).toContain('only control-plane-1 has data, and that is corrupt');
+    expect(judge(voters(missing, corrupt, missing), null)).toMatchObject({ kind: 'none' });
+    // A survivor that is well carries on, though it is behind.
+    expect(judged(present(4, 2), corrupt, missing, missing, missing)).toMatchObject({
+      source: { kind: 'member', slot: 'control-plane-0' },
+    });
+    // It is a member like any other of a quorum that may come back.
+    expect(judged(present(4, 12), corrupt, missing)).toMatchObject({ kind: 'unproven' });
+    expect(judged(corrupt, missing, unknown, missing, missing)).toMatchObject({ kind: 'unproven' });
   });
 
   test('a backup would lose what one that can not be looked at may still have', () => {

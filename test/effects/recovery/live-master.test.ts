@@ -15,7 +15,7 @@ const agentSilent = () => {
 };
 
 /** `etcd` and `agent`: whether they answer. A reboot, or a start, mends both after a minute. */
-function scene({ etcd = true, agent = true, status = 'Running', data = 'present' } = {}) {
+function scene({ etcd = true, agent = true, status = 'Running', data = 'present', served = false } = {}) {
   const clock: VirtualClock = createVirtualClock();
   const done: string[] = [];
   const answers = { etcd, agent };
@@ -30,12 +30,21 @@ function scene({ etcd = true, agent = true, status = 'Running', data = 'present'
     etcd: { health: async () => (answers.etcd ? { healthy: true } : { healthy: false, why: 'no answer' }) },
     cloud: {
       findInstance: async () => instance,
-      reboot: async () => boot('reboot'),
+      reboot: async (_: string, { before }: { before: () => Promise<void> }) => {
+        await before();
+        boot('reboot');
+      },
       start: async () => boot('start'),
       runCommand: async () =>
         answers.agent
           ? { outcome: 'exited', exitCode: 0, output: 'boot' }
           : { outcome: 'agentSilent', code: 'ClientNotRunning' },
+    },
+    kubernetes: {
+      version: async () => {
+        if (!served) throw new Failure({ kind: 'retryable', code: 'Unreachable', message: 'nobody serves' });
+        return 'v1.36.3';
+      },
     },
     host: {
       lookAtData: async () =>
@@ -100,6 +109,12 @@ test('an agent that takes no command is cured the same way, though etcd answers'
   const { done, work } = scene({ agent: false });
   expect(await codeOf(work(async () => agentSilent()))).toBe('MasterSilent');
   expect(done).toEqual(['reboot']);
+});
+
+test('safety 36: but not while an API is served, or once etcd answers again', async () => {
+  const served = scene({ agent: false, served: true });
+  expect(await codeOf(served.work(async () => agentSilent()))).toBe('MasterSilent');
+  expect(served.done).toEqual([]);
 });
 
 test('what else fails is told as it is, and nothing is done', async () => {

@@ -11,6 +11,7 @@ const lost: DataFound = { kind: 'missing', why: 'empty', writesFail: '' };
 const worn: DataFound = { kind: 'broken', why: 'input/output error', writesFail: 'Input/output error' };
 const readOnly: DataFound = {
   kind: 'present',
+  corrupt: false,
   writesFail: 'Read-only file system',
   memberId: 'm',
   clusterId: 'c',

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -28,6 +29,8 @@ type Database struct {
 	Revision int64 `json:"revision"`
 	// ConsistentIndex is the raft index that it holds everything up to.
 	ConsistentIndex uint64 `json:"consistentIndex"`
+	// corrupt are the members that etcd has raised that alarm for.
+	corrupt []uint64
 }
 
 // Data is what is known of a member's data directory. Ids are hexadecimal without leading zeros, as etcdctl prints them.
@@ -44,6 +47,8 @@ type Data struct {
 	// Database is null if it is missing, broken, or in use.
 	Database *Database `json:"database"`
 	InUse    bool      `json:"inUse"`
+	// Corrupt: etcd has found that its keys are not what the other members had. Known only if the database can be read.
+	Corrupt bool `json:"corrupt"`
 	// Broken says what can't be read. Empty: all of it can.
 	Broken string `json:"broken"`
 }
@@ -65,6 +70,7 @@ func Inspect(dataDir string) Data {
 		data.Broken = "database: " + err.Error()
 	case err == nil:
 		data.Database = database
+		data.Corrupt = slices.ContainsFunc(database.corrupt, func(id uint64) bool { return fmt.Sprintf("%x", id) == data.MemberID })
 	}
 	return data
 }
@@ -145,6 +151,19 @@ func readDatabase(path string) (database *Database, err error) {
 		if index := meta.Get([]byte("consistent_index")); len(index) == 8 {
 			database.ConsistentIndex = binary.BigEndian.Uint64(index)
 		}
-		return nil
+		alarms := tx.Bucket([]byte("alarm"))
+		if alarms == nil {
+			return nil
+		}
+		return alarms.ForEach(func(key, _ []byte) error {
+			var raised etcdserverpb.AlarmMember
+			if err := raised.Unmarshal(key); err != nil {
+				return fmt.Errorf("an alarm: %w", err)
+			}
+			if raised.Alarm == etcdserverpb.AlarmType_CORRUPT {
+				database.corrupt = append(database.corrupt, raised.MemberID)
+			}
+			return nil
+		})
 	})
 }
