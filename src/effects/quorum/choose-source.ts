@@ -69,7 +69,7 @@ export function judge(
   const lost =
     corrupt.length === 0
       ? `all ${voters.length} members are proven lost`
-      : `of ${voters.length} members only ${corrupt.map(({ name }) => name).join(' and ')} has data, and that is corrupt: etcd would serve nobody from it`;
+      : `of ${voters.length} members' data only that of ${corrupt.map(({ name }) => name).join(' and ')} is left, and it is corrupt: etcd would serve nobody from it`;
   if (backups === null) return { kind: 'none', because: `${lost}; and no backup is configured` };
   const passed = backups.passedOver.map(({ key, why }) => `${key}: ${why}`).join('; ');
   if (backups.best === null)

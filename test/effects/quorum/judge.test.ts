@@ -95,7 +95,7 @@ describe('what a lost quorum is brought back from', () => {
       judge(voters(...found), { best: backup, passedOver: [] });
     const restored = judged(missing, corrupt, missing);
     expect(restored).toMatchObject({ kind: 'source', source: { kind: 'backup' } });
-    expect(restored.because).toContain('only control-plane-1 has data, and that is corrupt');
+    expect(restored.because).toContain('only that of control-plane-1 is left, and it is corrupt');
     expect(judge(voters(missing, corrupt, missing), null)).toMatchObject({ kind: 'none' });
     // A survivor that is well carries on, though it is behind.
     expect(judged(present(4, 2), corrupt, missing, missing, missing)).toMatchObject({
