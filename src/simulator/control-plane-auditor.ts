@@ -43,6 +43,8 @@ export class ControlPlaneAuditor {
   readonly #times = new Map<string, number>();
   /** The members that served last; data that was made anew since, and what it must hold. */
   #served: Group | null = null;
+  /** Since when enough of their voters stand, in epoch ms. */
+  readonly #standingSince = new Map<Group, number>();
   #anew: { readonly from: 'force' | 'restore'; readonly promised: number } | null = null;
   #written = 0;
   #toldRevision = 0;
@@ -122,6 +124,7 @@ export class ControlPlaneAuditor {
 
   /** Some member, leader or unit has changed. */
   changed(): void {
+    this.#noteStanding();
     const group = this.#parts.masters.serving;
     if (group === null || group === this.#served) return;
     const { judge, note } = this.#parts;
@@ -140,6 +143,22 @@ export class ControlPlaneAuditor {
     }
     this.#served = group;
     this.#anew = null;
+  }
+
+  /** For how long the quorum that this instance's member is of has stood, in ms: 0 if it does not. */
+  quorumStoodFor(instance: string): number {
+    const group = this.#parts.masters.processes.get(instance)?.data?.group;
+    const since = group === undefined ? undefined : this.#standingSince.get(group);
+    return since === undefined ? 0 : this.#parts.clock.now() - since;
+  }
+
+  #noteStanding(): void {
+    const { masters, clock } = this.#parts;
+    const groups = new Set([...masters.processes.values()].flatMap(({ data }) => data?.group ?? []));
+    for (const group of this.#standingSince.keys()) if (!groups.has(group)) this.#standingSince.delete(group);
+    for (const group of groups)
+      if (group.activeVoters.length < group.quorum) this.#standingSince.delete(group);
+      else if (!this.#standingSince.has(group)) this.#standingSince.set(group, clock.now());
   }
 
   /** What the quorum's actor is at: people do what it asks them for. */

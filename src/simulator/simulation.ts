@@ -71,6 +71,11 @@ const settleMs = 5_000;
 const restartWithinMs = 30_000;
 /** A try that was under way may land so long after a person has changed a tag, in ms: a slow one takes three seconds. */
 const tagNewsMs = 4_000;
+/**
+ * So long after the last look at etcd a call lands at most, in ms: the tag is looked at, and then it is made, each in three seconds where
+ * the cloud is slow. Of a quorum that has come back since nobody could know.
+ */
+const slowestCallMs = 7_000;
 /** How often it is looked whether something lasts that must not, in ms. What ends between two looks did not last. */
 const auditMs = 30_000;
 /** A pool is scaled up and down by at most this share. */
@@ -450,7 +455,10 @@ class Simulation {
         this.#clock.now() - (this.#world.cloud.retaggedAt.get(id) ?? Number.NEGATIVE_INFINITY) < tagNewsMs,
       times,
     };
-    const quorum = this.#world.masters?.quorumWithout(id) ?? null;
+    const quorum =
+      (this.#controlPlane?.quorumStoodFor(id) ?? 0) < slowestCallMs
+        ? null
+        : (this.#world.masters?.quorumWithout(id) ?? null);
     // With the data in and nobody served, a master that takes no command is rebooted: only so is anybody served again.
     const mayGo = isQuorums && this.#isRecovering() && this.#world.masters?.serving === null;
     if (quorum !== null && !mayGo) this.#judge(1, quorumStands({ call, instance: id, ...quorum }));
