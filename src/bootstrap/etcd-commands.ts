@@ -33,8 +33,8 @@ const data = `"$root/${nodePaths.etcdData}"`;
 const kept = `"$root/${nodePaths.etcdKept}"`;
 
 /**
- * Says what this master's data is, which units run, and why its disk takes no writes, if it does not: `readInspection` reads it. With a running etcd only
- * the log is read, and `database` is null.
+ * Says what this master's data is, which units run, and why its disk takes no writes, if it does not: `readInspection` reads it. With a
+ * running etcd only the log is read, and `database` is null.
  */
 export function inspectMember(): string {
   return script(

@@ -123,7 +123,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
   /** Without an API server a backup is as good: the one before says which version it was. */
   let known = 'unknown';
   async function kubernetesVersion(): Promise<string> {
-    known = await withDeadline(clock, versionMs, 'the API server’s version', undefined, () =>
+    known = await withDeadline(clock, versionMs, "the API server's version", undefined, () =>
       parts.kubernetesVersion(),
     ).catch(() => known);
     return known;
