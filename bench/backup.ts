@@ -1,25 +1,28 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { freePorts } from '../src/backup/free-port.ts';
 import { createEtcd, type EtcdClient } from '../src/etcd/adapter.ts';
 import type { Change } from '../src/etcd/port.ts';
 import { sleep, systemClock } from '../src/runtime/clock.ts';
 import { type Random, seededRandom } from '../src/runtime/random.ts';
 import { preparePrograms } from '../src/sandbox/host/programs.ts';
-import { firstLine, startScript, stop, timed } from './backup/process.ts';
+import { answers, firstLine, startScript, stop, timed } from './backup/process.ts';
 import type { Benchmark, Figure } from './figures.ts';
 
 /** Of etcd's database. */
 const MIB = Number(process.env.WDRIP_BENCH_MIB ?? 1024);
 /** Each is measured so often, in turns; the median counts. */
 const ROUNDS = 3;
-/** Of a busy stretch, with and without the change log, in ms; so many of each, in turns. */
-const BUSY_MS = 8_000;
-const BUSY_TURNS = Number(process.env.WDRIP_BENCH_TURNS ?? 16);
-/** Before each stretch, in ms: the change log's process starts in it. */
-const REST_MS = 4_000;
+/** Of a busy stretch, with and without the change log, in ms: short ones in turns, since the machine changes over tens of seconds. */
+const BUSY_MS = 2_000;
+const BUSY_TURNS = Number(process.env.WDRIP_BENCH_TURNS ?? 40);
+/** Before each stretch, in ms: the change log begins in it. */
+const REST_MS = 700;
+/** After one with the change log, in ms: what it has is shipped in it. */
+const SHIP_MS = 1_500;
 /** Writers at the same time, each waiting for its own writes. */
 const WRITERS = 24;
 const VALUE_BYTES = 8 * 1024;
@@ -52,7 +55,7 @@ export const backup: Benchmark = async (say) => {
     const objects = startScript('objects-process.ts', [join(folder)]);
     children.push(objects);
     const { ossEndpoints, metadataUrl, ...credentials } = JSON.parse(await firstLine(objects));
-    const endpoint = await startEtcd(programs.etcd, folder, children, etcd);
+    const { endpoint, server } = await startEtcd(programs.etcd, folder, children, etcd);
     const settings = { endpoint, endpoints: ossEndpoints, metadataUrl, credentials, folder, programs };
     const work = async (what: string) => {
       const child = startScript('work-process.ts', [what, JSON.stringify(settings)], NODE_FLAGS);
@@ -103,11 +106,9 @@ export const backup: Benchmark = async (say) => {
     const alive = children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
     for (const pid of [...alive.map((child) => child.pid), process.pid]) await keepOn(pid, near);
     await keepOn(objects.pid, far);
-    const busy = await measureBusy(etcd, endpoint, async () => {
-      const child = await work('ship');
-      await keepOn(child.pid, far);
-      return child;
-    });
+    const ship = await work('ship');
+    await keepOn(ship.pid, far);
+    const busy = await measureBusy(etcd, endpoint, server, answers(ship));
     const took = median(taking);
     const back = median(restoring);
     const figures: Figure[] = [
@@ -220,29 +221,18 @@ async function startEtcd(
   folder: string,
   children: ChildProcess[],
   etcd: EtcdClient,
-): Promise<string> {
+): Promise<{ readonly endpoint: string; readonly server: ChildProcess }> {
   const [client, peer] = (await freePorts(2)).map((port) => `http://127.0.0.1:${port}`);
   if (!client || !peer) throw new Error('two ports were asked for');
-  children.push(
-    spawn(
-      program,
-      [
-        ...['--name', 'm0', '--data-dir', join(folder, 'etcd'), '--quota-backend-bytes', String(8 * 2 ** 30)],
-        ...['--listen-client-urls', client, '--advertise-client-urls', client, '--log-level', 'error'],
-        ...[
-          '--listen-peer-urls',
-          peer,
-          '--initial-advertise-peer-urls',
-          peer,
-          '--initial-cluster',
-          `m0=${peer}`,
-        ],
-      ],
-      { stdio: 'inherit' },
-    ),
-  );
+  const own = [
+    ...['--name', 'm0', '--data-dir', join(folder, 'etcd'), '--quota-backend-bytes', String(8 * 2 ** 30)],
+    ...['--listen-client-urls', client, '--advertise-client-urls', client, '--log-level', 'error'],
+    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `m0=${peer}`],
+  ];
+  const server = spawn(program, own, { stdio: 'inherit' });
+  children.push(server);
   for (const deadline = clock.now() + 30_000; ; ) {
-    if ((await etcd.health(client, 'linearizable')).healthy) return client;
+    if ((await etcd.health(client, 'linearizable')).healthy) return { endpoint: client, server };
     if (clock.now() > deadline) throw new Error('etcd did not start');
     await sleep(clock, 100);
   }
@@ -286,65 +276,110 @@ async function fill(etcd: EtcdClient, endpoint: string, random: Random): Promise
   }
 }
 
-/** Writers that wait for each write, in stretches with and without the change log, in turns. */
+interface Stretch {
+  /** Of each second. */
+  readonly writes: number;
+  /** etcd's processor for each write, in µs. */
+  readonly cost: number;
+}
+
+interface Written {
+  readonly revision: number;
+  /** When it was sent, epoch ms. */
+  readonly at: number;
+}
+
+/** Writers that wait for each write, in stretches with and without the change log, in turns. `tell` begins it and ends it. */
 async function measureBusy(
   etcd: EtcdClient,
   endpoint: string,
-  ship: () => Promise<ChildProcess>,
+  server: ChildProcess,
+  tell: () => Promise<unknown>,
 ): Promise<readonly Figure[]> {
   const random = seededRandom(2);
   const value = podLike(random, 0).slice(0, 1_024);
-  const stretch = async (): Promise<number> => {
-    const until = clock.now() + BUSY_MS;
-    let writes = 0;
+  const written: Written[] = [];
+  const stretch = async (): Promise<Stretch> => {
+    written.length = 0;
+    const [began, cpuBefore] = [performance.now(), await processorMs(server)];
     const writer = async (index: number) => {
-      while (clock.now() < until) {
-        const changes = [put(`/registry/leases/${index}-${writes % 500}`, value)];
-        await etcd.apply([endpoint], [{ revision: 0, changes }], { leaseSeconds: 60 });
-        writes += 1;
+      for (let count = 0; performance.now() - began < BUSY_MS; count += 1) {
+        const at = Date.now();
+        const changes = [put(`/registry/leases/${index}-${count % 500}`, value)];
+        const { revision } = await etcd.apply([endpoint], [{ revision: 0, changes }], { leaseSeconds: 60 });
+        written.push({ revision, at });
       }
     };
     await Promise.all(Array.from({ length: WRITERS }, (_, index) => writer(index)));
-    return writes / (BUSY_MS / 1000);
+    const ms = performance.now() - began;
+    return {
+      writes: (written.length / ms) * 1000,
+      cost: (((await processorMs(server)) - cpuBefore) / written.length) * 1000,
+    };
   };
-  const [without, withLog]: [number[], number[]] = [[], []];
-  const lags: number[] = [];
-  let cpu = 0;
   const alone = async () => {
     await sleep(clock, REST_MS);
-    without.push(await stretch());
+    return await stretch();
   };
+  const lags: number[] = [];
+  const processor: number[] = [];
   const beside = async () => {
-    const child = await ship();
-    await sleep(clock, REST_MS);
-    withLog.push(await stretch());
-    child.stdin?.end();
-    const { result, cpuMs, ms } = JSON.parse(await firstLine(child));
-    lags.push(...result.lags);
-    cpu += cpuMs / ms / BUSY_TURNS;
+    await tell();
+    const found = await alone();
+    await sleep(clock, SHIP_MS);
+    const told = toldSchema.parse(await tell());
+    processor.push(told.processor * 100);
+    for (const { revision, at } of written)
+      lags.push((told.shipped.find(({ last }) => last >= revision)?.at ?? Number.POSITIVE_INFINITY) - at);
+    return found;
   };
   await stretch();
+  const [without, withLog] = [[await alone()], [] as Stretch[]];
   for (let turn = 0; turn < BUSY_TURNS; turn += 1) {
-    // In turns of their order, too: etcd grows and slows meanwhile, which would count against whatever always came second.
-    if (turn % 2 === 0) await alone();
-    await beside();
-    if (turn % 2 === 1) await alone();
+    withLog.push(await beside());
+    without.push(await alone());
   }
   lags.sort((a, b) => a - b);
-  // Each stretch with the one beside it: what changes over minutes counts for neither.
-  const costs = without.map((plain, turn) => (1 - (withLog[turn] ?? Number.NaN) / plain) * 100);
+  // Each stretch against those before and after it: what changes over minutes counts for neither.
+  const around = (turn: number, figure: keyof Stretch) =>
+    mean(without.slice(turn, turn + 2).map((each) => each[figure]));
+  const costs = withLog.map(({ writes }, turn) => (1 - writes / around(turn, 'writes')) * 100);
+  const added = withLog.map(({ cost }, turn) => cost - around(turn, 'cost'));
   return [
-    { name: 'writes to a busy etcd, without the change log', value: mean(without), unit: '/s' },
-    { name: 'the same with it', value: mean(withLog), unit: '/s' },
+    {
+      name: 'writes to a busy etcd, without the change log',
+      value: mean(without.map(({ writes }) => writes)),
+      unit: '/s',
+    },
+    { name: 'the same with it', value: mean(withLog.map(({ writes }) => writes)), unit: '/s' },
     { name: 'what the change log costs', value: mean(costs), unit: '%', reach: { atMost: 3 } },
     { name: '  standard error of that', value: standardError(costs), unit: '%' },
-    { name: '  median of the pairs', value: middle(costs), unit: '%' },
-    { name: 'processor that it takes meanwhile', value: cpu * 100, unit: '%' },
     {
-      name: 'its lag, p99',
+      name: "etcd's processor for a write without it",
+      value: mean(without.map(({ cost }) => cost)),
+      unit: 'µs',
+    },
+    { name: '  and more with it', value: mean(added), unit: 'µs' },
+    { name: '  standard error of that', value: standardError(added), unit: 'µs' },
+    { name: 'processor that the change log takes meanwhile', value: mean(processor), unit: '%' },
+    {
+      name: 'its lag, from the call of a write until that is stored, p99',
       value: (lags[Math.floor(lags.length * 0.99)] ?? Number.NaN) / 1000,
       unit: 's',
       reach: { atMost: 2 },
     },
   ];
+}
+
+/** What the change log's process says when it has ended it. */
+const toldSchema = z.object({
+  shipped: z.array(z.object({ last: z.number(), at: z.number() })),
+  /** Of one, from 0 to 1. */
+  processor: z.number(),
+});
+
+/** What a process has taken of all processors since it began, in ms (proc(5): fields 14 and 15 of its `stat`, in hundredths of a second). */
+async function processorMs({ pid }: ChildProcess): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /s, '').split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }

@@ -24,6 +24,18 @@ export async function firstLine(child: ChildProcess): Promise<string> {
   throw new Error('it ended without a word');
 }
 
+/** To ask a process that answers each line with one of JSON. */
+export function answers({ stdin, stdout }: ChildProcess): () => Promise<unknown> {
+  if (!stdin || !stdout) throw new Error('its input and output are not there');
+  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+  return async () => {
+    stdin.write('\n');
+    const { value, done } = await lines.next();
+    if (done) throw new Error('it ended without an answer');
+    return JSON.parse(value);
+  };
+}
+
 /** Runs a program, and gives how long it took, in ms. */
 export async function timed(program: string, parameters: readonly string[]): Promise<number> {
   const began = performance.now();

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, dirname } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { readCatalog } from '../../src/backup/catalog.ts';
 import { shipChangeLog } from '../../src/backup/change-log/ship.ts';
@@ -120,10 +121,22 @@ async function rehearsal() {
   return verification;
 }
 
-/** Until its input ends. */
+/** Until its input ends. A line begins the change log, the next one ends it; a line of JSON answers, at the end with what was shipped when. */
 async function ship() {
-  const lags: number[] = [];
+  let end: (() => Promise<object>) | undefined;
+  for await (const _ of createInterface({ input: process.stdin })) {
+    const answer = end === undefined ? {} : await end();
+    end = end === undefined ? await shipping() : undefined;
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  }
+  return {};
+}
+
+async function shipping(): Promise<() => Promise<object>> {
+  const shipped: { readonly last: number; readonly at: number }[] = [];
   const stop = new AbortController();
+  const began = performance.now();
+  const cpu = process.cpuUsage();
   const status = await etcd.status(endpoint);
   const log = shipChangeLog({
     cluster,
@@ -136,12 +149,15 @@ async function ship() {
     clock,
     random,
     signal: stop.signal,
-    onShipped: ({ lagMs }) => lags.push(lagMs),
+    onShipped: ({ last }) => shipped.push({ last, at: Date.now() }),
   });
-  process.stdin.on('end', () => stop.abort()).resume();
-  const end = await log.ended;
-  if (end.kind !== 'stopped') throw new Error(JSON.stringify(end));
-  return { lags };
+  return async () => {
+    stop.abort();
+    const end = await log.ended;
+    if (end.kind !== 'stopped') throw new Error(JSON.stringify(end));
+    const { user, system } = process.cpuUsage(cpu);
+    return { shipped, processor: (user + system) / 1000 / (performance.now() - began) };
+  };
 }
 
 const idleRss = process.memoryUsage.rss();

@@ -2,6 +2,7 @@ import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
   connect,
+  constants,
   type IncomingHttpHeaders,
 } from 'node:http2';
 import { Readable } from 'node:stream';
@@ -36,21 +37,28 @@ export interface Calling {
  * them. gRPC's library takes several times the processor for it (docs/decisions/etcd-adapter.md).
  */
 export abstract class GrpcCall<Item> extends Readable {
+  readonly #calling: Calling;
   readonly #session: ClientHttp2Session;
+  #isConnected = false;
   #request: ClientHttp2Stream | undefined;
 
   constructor(calling: Calling) {
     super({ objectMode: true, highWaterMark: 1 });
+    this.#calling = calling;
     this.#session = connect(calling.endpoint, {
       ...calling.tls,
       settings: { enablePush: false, initialWindowSize: windowBytes },
     });
     this.#session.on('error', (cause) => {
-      const why = this.#request === undefined ? 'No connection established' : 'the connection broke';
+      const why = this.#isConnected ? 'the connection broke' : 'No connection established';
       this.destroy(new Error(`${why}: ${cause.message}`, { cause }));
     });
     this.#session.on('close', () => this.destroy(new Error('the connection ended')));
-    this.#session.once('connect', () => this.#ask(this.#session, calling));
+    this.#session.once('connect', () => {
+      this.#isConnected = true;
+      this.#session.setLocalWindowSize(windowBytes);
+      this.#ask(calling.request);
+    });
   }
 
   /** Takes bytes as they come: gRPC's frames, cut anywhere. Throws if these are not what was asked for. */
@@ -76,6 +84,18 @@ export abstract class GrpcCall<Item> extends Readable {
     if (this.#request?.writable) this.#request.write(framed(request));
   }
 
+  /** Ends what is under way; the connection stays, for `askAgain`. */
+  protected hangUp(): void {
+    const request = this.#request;
+    this.#request = undefined;
+    request?.close(constants.NGHTTP2_CANCEL);
+  }
+
+  /** After `hangUp`: the same method with another request. */
+  protected askAgain(request: Buffer): void {
+    if (!this.destroyed) this.#ask(request);
+  }
+
   /** Ends it from our side. */
   cancel(): void {
     this.destroy();
@@ -90,11 +110,11 @@ export abstract class GrpcCall<Item> extends Readable {
     callback(error);
   }
 
-  #ask(session: ClientHttp2Session, calling: Calling): void {
-    session.setLocalWindowSize(windowBytes);
-    const request = session.request({
+  #ask(first: Buffer): void {
+    const { method, open } = this.#calling;
+    const request = this.#session.request({
       ':method': 'POST',
-      ':path': calling.method,
+      ':path': method,
       'content-type': 'application/grpc',
       te: 'trailers',
     });
@@ -104,13 +124,16 @@ export abstract class GrpcCall<Item> extends Readable {
     const hear = (headers: IncomingHttpHeaders) => {
       told = { ...told, ...headers };
     };
+    const ifCurrent = (run: () => void) => {
+      if (this.#request === request) this.orFail(run);
+    };
     request.on('response', hear);
     request.on('trailers', hear);
-    request.on('error', (cause) => this.destroy(cause));
-    request.on('data', (data: Buffer) => this.orFail(() => this.receive(data)));
-    request.on('end', () => this.orFail(() => this.#finish(told)));
-    request.write(framed(calling.request));
-    if (!calling.open) request.end();
+    request.on('error', (cause) => ifCurrent(() => this.destroy(cause)));
+    request.on('data', (data: Buffer) => ifCurrent(() => this.receive(data)));
+    request.on('end', () => ifCurrent(() => this.#finish(told)));
+    request.write(framed(first));
+    if (!open) request.end();
   }
 
   #finish(told: IncomingHttpHeaders): void {

@@ -124,7 +124,13 @@ export interface RevisionChanges {
 
 /** `revision`: nothing up to and including it is still to come. Revisions rise, and none is split over two items. */
 export type WatchItem =
-  | { readonly kind: 'changes'; readonly revision: number; readonly revisions: readonly RevisionChanges[] }
+  | {
+      readonly kind: 'changes';
+      readonly revision: number;
+      readonly revisions: readonly RevisionChanges[];
+      /** Since when the oldest of them may have been waiting to be told, epoch ms. Those that the watch begins with may be older. */
+      readonly since: number;
+    }
   | { readonly kind: 'progress'; readonly revision: number }
   /** The last item: what was asked for is gone. Everything from `compactRevision` on can still be had. */
   | { readonly kind: 'compacted'; readonly compactRevision: number };

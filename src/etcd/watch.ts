@@ -4,8 +4,7 @@ import type { Connections } from './connections.ts';
 import { failureOf } from './failures.ts';
 import type { Change, Endpoint, Etcd, RevisionChanges, WatchItem, Watching } from './port.ts';
 import { messagesOf } from './stream.ts';
-import { WatchCall } from './watch-call.ts';
-import type { WatchMessage } from './watch-messages.ts';
+import { type Heard, WatchCall } from './watch-call.ts';
 
 /** A watch that was asked for progress so many times without a word is dead. */
 const unanswered = 2;
@@ -64,14 +63,16 @@ export async function* watchAll(
 
 /** What the server's messages say, revision by revision. */
 async function* items(
-  gathered: AsyncIterable<readonly WatchMessage[]>,
+  heard: AsyncIterable<Heard>,
   fromRevision: number,
   what: string,
 ): AsyncGenerator<WatchItem> {
   let told = fromRevision - 1;
   /** Of a revision that may go on in the next fragment. */
   let pending: GrowingRevision | undefined;
-  for await (const messages of gathered) {
+  let since = 0;
+  for await (const { messages, since: waitedSince } of heard) {
+    if (pending === undefined) since = waitedSince;
     const revisions: GrowingRevision[] = pending === undefined ? [] : [pending];
     let fragment = pending !== undefined;
     let progress: number | undefined;
@@ -80,13 +81,14 @@ async function* items(
       // While a revision is half told there is no progress to tell.
       if (message.changes.length === 0) progress = fragment ? progress : message.revision;
       else fragment = message.fragment;
-      for (const change of message.changes) if (change.modRevision >= fromRevision) add(revisions, change);
+      // A busy member is asked again from what it told last.
+      for (const change of message.changes) if (change.modRevision > told) add(revisions, change);
     }
     pending = fragment ? revisions.pop() : undefined;
     const last = revisions.at(-1);
     if (last !== undefined) {
       told = last.revision;
-      yield { kind: 'changes', revision: told, revisions };
+      yield { kind: 'changes', revision: told, revisions, since };
     }
     if (progress !== undefined && progress >= told) {
       told = progress;
@@ -95,7 +97,7 @@ async function* items(
     const canceled = messages.find((message) => message.canceled);
     if (canceled !== undefined) {
       const { compactRevision, cancelReason } = canceled;
-      if (compactRevision <= fromRevision) throw ended(what, `: ${cancelReason}`);
+      if (compactRevision <= told + 1) throw ended(what, `: ${cancelReason}`);
       yield { kind: 'compacted', compactRevision };
       return;
     }

@@ -95,7 +95,8 @@ async function writer(
   const log = new LogWriter({ cluster: 'demo', history: 'c1', writer: name, key, after, previous });
   return {
     async segment(first: number, last: number, stores = stage.stores.slice()) {
-      for (let number = first; number <= last; number += 1) log.add(put(number), stage.clock.now());
+      for (let number = first; number <= last; number += 1)
+        log.add(put(number), stage.clock.now(), stage.clock.now());
       const sealed = await log.cut();
       if (!sealed) throw new Error('there is something to cut');
       for (const store of stores) await store.put(segmentKey('demo', sealed.name), sealed.stored);
@@ -131,7 +132,7 @@ test('what is seen while segments are made comes out as it was, however it lies 
   });
   const sealing = [];
   for (const each of revisions) {
-    log.add(each, stage.clock.now());
+    log.add(each, stage.clock.now(), stage.clock.now());
     if (each.revision % 3 !== 0) sealing.push(log.cut());
   }
   const read: RevisionChanges[] = [];

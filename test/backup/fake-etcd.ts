@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Change, Etcd, RevisionChanges, WatchItem } from '../../src/etcd/port.ts';
 import { Failure } from '../../src/failure.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
 
 /** One etcd of three members in memory, as far as backups ask. */
 export interface FakeEtcd extends Etcd {
@@ -28,11 +29,11 @@ const unused = (): never => {
 /** A snapshot's length, besides what is in it. */
 const PADDING_BYTES = 300_000;
 
-export function fakeEtcd(from?: { readonly keys: FakeEtcd['keys']; readonly revision: number }): FakeEtcd {
+export function fakeEtcd(clock: Clock): FakeEtcd {
   const endpoints = ['m0', 'm1', 'm2'];
-  const keys: FakeEtcd['keys'] = new Map(from?.keys ?? []);
+  const keys: FakeEtcd['keys'] = new Map();
   const log: RevisionChanges[] = [];
-  let revision = from?.revision ?? 1;
+  let revision = 1;
   let compacted = -1;
   let wakers: (() => void)[] = [];
   let epoch = 0;
@@ -149,7 +150,7 @@ export function fakeEtcd(from?: { readonly keys: FakeEtcd['keys']; readonly revi
         const last = next.at(-1);
         if (last) {
           told = last.revision;
-          yield { kind: 'changes', revision: told, revisions: next };
+          yield { kind: 'changes', revision: told, revisions: next, since: clock.now() };
         } else {
           if (revision >= fromRevision - 1) yield { kind: 'progress', revision };
           await woken();

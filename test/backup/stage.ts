@@ -58,7 +58,7 @@ export const START_MS = Date.UTC(2026, 10, 24, 12);
 export function backupStage(seed = 1): BackupStage {
   const clock = createVirtualClock(START_MS);
   const random = seededRandom(seed);
-  const etcd = fakeEtcd();
+  const etcd = fakeEtcd(clock);
   const stores = [memoryStore('cn-a', clock), memoryStore('cn-b', clock)] as const;
   const key = testKey(random);
   return {

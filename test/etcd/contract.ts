@@ -234,6 +234,36 @@ export const etcdContract: readonly EtcdCase[] = [
     },
   },
   {
+    name: 'watch: of a member that is written to without a pause each revision once, and progress when that is over',
+    async run({ etcd, cluster: start }) {
+      const cluster = await start(1);
+      const [endpoint = ''] = cluster.endpoints;
+      const { revision: before } = await etcd.status(endpoint);
+      let last = 0;
+      const writing = Promise.all(
+        Array.from({ length: 8 }, async (_, writer) => {
+          for (let count = 0; count < 250; count += 1)
+            last = Math.max(last, await write(etcd, cluster.endpoints, [put(`busy/${writer}`, `${count}`)]));
+        }),
+      );
+      let isOver = false;
+      writing.finally(() => {
+        isOver = true;
+      });
+      const items = await take(
+        etcd,
+        endpoint,
+        before + 1,
+        (seen) => isOver && seen.at(-1)?.kind === 'progress' && revisionOf(seen) >= last,
+      );
+      await writing;
+      equal(
+        revisionsIn(items).map(({ revision }) => revision),
+        Array.from({ length: 2_000 }, (_, at) => before + 1 + at),
+      );
+    },
+  },
+  {
     name: 'watch across a compaction: it ends, and says from where it can go on',
     async run({ etcd, cluster: start }) {
       const cluster = await start(1);

@@ -37,7 +37,7 @@ const headerSchema = z
     last: count,
     /** The SHA-256 of the stored segment before it, which ends at `first` - 1. Null: a log begins here. */
     previous: sha256.nullable(),
-    /** When its oldest and its newest change were seen, epoch ms. */
+    /** Since when its oldest change may have been waiting to be seen, and when its newest was seen, epoch ms. */
     oldestAt: count,
     newestAt: count,
     /** Its last revision that changed anything, and the hash of that: who goes on here sees that it is still the same history. */

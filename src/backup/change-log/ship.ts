@@ -48,7 +48,7 @@ export interface ShippedSegment {
   readonly last: number;
   readonly bytes: number;
   readonly region: string;
-  /** From when its oldest change was seen until it was stored, in ms. */
+  /** For how long its oldest change may have been waiting until it was stored, in ms. */
   readonly lagMs: number;
 }
 
@@ -263,7 +263,7 @@ class Shipper {
     const { clock } = this.#options;
     if (item.kind === 'changes')
       for (const revision of item.revisions) {
-        writer.add(revision, clock.now());
+        writer.add(revision, item.since, clock.now());
         if (writer.full) {
           while (this.#unshipped.size >= MOST_UNSHIPPED && this.#waitingBytes() >= MOST_UNSHIPPED_BYTES)
             await this.#room();

@@ -53,7 +53,7 @@ export class LogWriter {
   get bytes(): number {
     return this.#bytes;
   }
-  /** When the oldest of them was seen, epoch ms. */
+  /** Since when the oldest of them may have been waiting to be seen, epoch ms. */
   get oldestAt(): number | undefined {
     return this.#oldestAt;
   }
@@ -76,8 +76,8 @@ export class LogWriter {
     return this.#tail;
   }
 
-  /** Takes in a revision, seen at `now`. One that is in the log already is left out. */
-  add(revision: RevisionChanges, now: number): void {
+  /** Takes in a revision that was seen at `now`, and may have been waiting for that `since`, epoch ms. One that is in the log already is left out. */
+  add(revision: RevisionChanges, since: number, now: number): void {
     if (revision.revision <= this.#last) return;
     const bytes = encodedBytes(revision);
     if (bytes > this.#buffer.length - this.#filled) this.#open(Math.max(bytes, BUFFER_BYTES));
@@ -85,7 +85,7 @@ export class LogWriter {
     this.#filled = writeRevision(this.#buffer, start, revision);
     this.#bytes += bytes;
     this.#last = revision.revision;
-    this.#oldestAt ??= now;
+    this.#oldestAt ??= since;
     this.#newestAt = now;
     this.#newest = { revision: revision.revision, within: this.#buffer, start, end: this.#filled };
   }

@@ -401,7 +401,7 @@ export class SimulatedEtcd implements Etcd {
       const last = revisions.at(-1);
       if (last !== undefined) {
         told = last.revision;
-        yield { kind: 'changes', revision: told, revisions };
+        yield { kind: 'changes', revision: told, revisions, since: this.#clock.now() };
       } else if (!process.isFrozen && this.#clock.now() >= silentUntil) {
         silentUntil = this.#clock.now() + progressMs;
         const revision = log.revisionAt(data.index);
