@@ -67,7 +67,7 @@ export class WatchCall extends GrpcCall<Heard> {
   }
 
   protected override finish(): boolean {
-    this.#read();
+    this.#take();
     return this.#messages.complete;
   }
 
@@ -76,15 +76,19 @@ export class WatchCall extends GrpcCall<Heard> {
     super._destroy(error, callback);
   }
 
-  #read(): void {
+  /** Gives what is whole of what has been gathered. */
+  #take(): readonly WatchMessage[] {
     this.#cancelTimer();
     const data = Buffer.concat(this.#gathered);
     this.#gathered = [];
     this.#bytes = 0;
     const messages = this.#messages.take(data);
-    if (messages.length === 0) return;
-    this.give({ messages, since: this.#listenedAt ?? this.#begunAt });
-    const telling = messages.filter((message) => message.changes.length > 0);
+    if (messages.length > 0) this.give({ messages, since: this.#listenedAt ?? this.#begunAt });
+    return messages;
+  }
+
+  #read(): void {
+    const telling = this.#take().filter((message) => message.changes.length > 0);
     const last = telling.at(-1);
     const told = last?.changes.at(-1)?.modRevision;
     if (last === undefined || told === undefined) return;
