@@ -334,29 +334,28 @@ async function measureBusy(
     return found;
   };
   await stretch();
-  const [without, withLog] = [[await alone()], [] as Stretch[]];
-  for (let turn = 0; turn < BUSY_TURNS; turn += 1) {
-    withLog.push(await beside());
-    without.push(await alone());
+  const pairs: { readonly plain: Stretch; readonly logged: Stretch }[] = [];
+  // In turns of their order, too: etcd grows and slows meanwhile, which would count against whatever always came second.
+  for (let turn = 0; turn < BUSY_TURNS; turn += 2) {
+    pairs.push({ plain: await alone(), logged: await beside() });
+    pairs.push({ logged: await beside(), plain: await alone() });
   }
   lags.sort((a, b) => a - b);
-  // Each stretch against those before and after it: what changes over minutes counts for neither.
-  const around = (turn: number, figure: keyof Stretch) =>
-    mean(without.slice(turn, turn + 2).map((each) => each[figure]));
-  const costs = withLog.map(({ writes }, turn) => (1 - writes / around(turn, 'writes')) * 100);
-  const added = withLog.map(({ cost }, turn) => cost - around(turn, 'cost'));
+  // Each stretch with the one beside it: what changes over minutes counts for neither.
+  const costs = pairs.map(({ plain, logged }) => (1 - logged.writes / plain.writes) * 100);
+  const added = pairs.map(({ plain, logged }) => logged.cost - plain.cost);
   return [
     {
       name: 'writes to a busy etcd, without the change log',
-      value: mean(without.map(({ writes }) => writes)),
+      value: mean(pairs.map(({ plain }) => plain.writes)),
       unit: '/s',
     },
-    { name: 'the same with it', value: mean(withLog.map(({ writes }) => writes)), unit: '/s' },
+    { name: 'the same with it', value: mean(pairs.map(({ logged }) => logged.writes)), unit: '/s' },
     { name: 'what the change log costs', value: mean(costs), unit: '%', reach: { atMost: 3 } },
     { name: '  standard error of that', value: standardError(costs), unit: '%' },
     {
       name: "etcd's processor for a write without it",
-      value: mean(without.map(({ cost }) => cost)),
+      value: mean(pairs.map(({ plain }) => plain.cost)),
       unit: 'µs',
     },
     { name: '  and more with it', value: mean(added), unit: 'µs' },
