@@ -1,3 +1,5 @@
+import { Failure } from '../failure.ts';
+
 /**
  * What wdrip needs of etcd, in its own words. All methods throw `Failure` (src/failure.ts), and every call has a deadline
  * (src/etcd/limits.ts), which `Asking.timeoutMs` replaces. Who is asked is the caller's choice: what concerns one member takes its
@@ -228,4 +230,24 @@ export function mayAskNext(
 /** That a learner answers hardly anything says nothing of the cluster: what another endpoint has answered is told instead. */
 export function saysNothing({ code }: { readonly code: string }): boolean {
   return code === 'NotForLearner';
+}
+
+/**
+ * Of an etcd whose store is full: compacts everything, defragments these members one after the other (one answers nothing meanwhile), and
+ * lifts the alarm, which etcd does not do by itself.
+ */
+export async function makeRoom(
+  etcd: Etcd,
+  members: readonly Endpoint[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const asking = { signal };
+  const found = await Promise.all(members.map((member) => etcd.status(member, asking)));
+  const newest = Math.max(0, ...found.map(({ revision }) => revision));
+  await etcd.compact(members, newest, asking).catch((caught: unknown) => {
+    if (!(caught instanceof Failure) || caught.code !== 'Compacted') throw caught;
+  });
+  for (const member of members) await etcd.defragment(member, asking);
+  for (const alarm of await etcd.alarms(members, asking))
+    if (alarm.kind === 'noSpace') await etcd.disarm(members, alarm, asking);
 }

@@ -1,7 +1,9 @@
 import { deepStrictEqual as equal, notEqual, rejects } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { applyChanges } from '../../src/backup/restore/replay.ts';
 import type { Change, Endpoint, Etcd, RevisionChanges, WatchItem } from '../../src/etcd/port.ts';
 import type { Failure } from '../../src/failure.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import type { EtcdStage, StagedCluster } from './stage.ts';
 
 /** One thing that every implementation of the port does. */
@@ -556,6 +558,37 @@ export const etcdContract: readonly EtcdCase[] = [
       await etcd.disarm(cluster.endpoints, { memberId, kind: 'noSpace' });
       equal(await etcd.alarms(cluster.endpoints), []);
       await write(etcd, cluster.endpoints, [put('k', 'v')]);
+    },
+  },
+  {
+    name: 'safety 54: the store becomes full while a change log is brought back: room is made, and all of it comes back',
+    async run(stage) {
+      const { etcd } = stage;
+      const cluster = await stage.cluster(1, { quotaBytes: 4 * 1024 * 1024 });
+      const [endpoint = ''] = cluster.endpoints;
+      const { revision: before } = await etcd.status(endpoint);
+      const value = (n: number) => `${n} `.padEnd(512 * 1024, 'x');
+      const log = Array.from({ length: 24 }, (_, n) => ({ revision: n, changes: [put('big', value(n))] }));
+      await applyChanges(
+        { etcd, endpoints: cluster.endpoints, clock: systemClock(), signal: undefined },
+        log,
+      );
+      equal(await etcd.alarms(cluster.endpoints), []);
+      const { compactRevision } = await etcd.hash(endpoint, null);
+      ok(compactRevision > before, 'room was made');
+      const last = before + log.length;
+      equal((await etcd.status(endpoint)).revision, last);
+      const told = await take(etcd, endpoint, compactRevision, (seen) => revisionOf(seen) >= last);
+      equal(replay(revisionsIn(told)), { big: value(log.length - 1) });
+      // What is truly too much is refused, and said.
+      const more = Array.from({ length: 40 }, (_, n) => ({
+        revision: n,
+        changes: [put(`big/${n}`, value(n))],
+      }));
+      await rejects(
+        applyChanges({ etcd, endpoints: cluster.endpoints, clock: systemClock(), signal: undefined }, more),
+        failing('NoSpace', 'rejected'),
+      );
     },
   },
   {

@@ -1,4 +1,4 @@
-import type { Change, Endpoint, Etcd, RevisionChanges } from '../../etcd/port.ts';
+import { type Change, type Endpoint, type Etcd, makeRoom, type RevisionChanges } from '../../etcd/port.ts';
 import { toFailure } from '../../failure.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { type ReadLogOptions, readLog } from '../change-log/read.ts';
@@ -58,21 +58,30 @@ export async function replayChangeLog(options: ReplayOptions): Promise<Replayed>
   return { segments, revisions, reached, newestAt, problems };
 }
 
-/** Applies changes to the restored etcd, each transaction until it is done: one that was done already ends the same. Throws what etcd refuses. */
+/**
+ * Applies changes to the restored etcd, each transaction until it is done: one that was done already ends the same. Room is made in a store
+ * that is full: what the log overwrites takes some until it is compacted. Throws what etcd refuses, `NoSpace` where that did not help.
+ */
 export async function applyChanges(
   { etcd, endpoints, clock, signal }: Pick<ReplayOptions, 'etcd' | 'endpoints' | 'clock' | 'signal'>,
   revisions: readonly RevisionChanges[],
 ): Promise<void> {
-  for (const each of mergeRevisions(revisions))
+  for (const each of mergeRevisions(revisions)) {
+    const apply = () => etcd.apply(endpoints, [each], { leaseSeconds: LEASE_SECONDS, signal });
     for (const until = clock.now() + TRY_MS; ; await sleep(clock, AGAIN_MS, signal))
       try {
-        await etcd.apply(endpoints, [each], { leaseSeconds: LEASE_SECONDS, signal });
+        await apply().catch(async (caught: unknown) => {
+          if (toFailure(caught).code !== 'NoSpace') throw caught;
+          await makeRoom(etcd, endpoints, signal);
+          return apply();
+        });
         break;
       } catch (caught) {
         signal?.throwIfAborted();
         const { kind } = toFailure(caught);
         if (clock.now() >= until || (kind !== 'retryable' && kind !== 'throttled')) throw caught;
       }
+  }
 }
 
 /** What is lost, in a sentence for people. `takenAt`: of the backup. */

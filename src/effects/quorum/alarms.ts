@@ -1,5 +1,4 @@
 import type { Alarm, Endpoint } from '../../etcd/port.ts';
-import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import type { QuorumWorld } from './world.ts';
 
@@ -20,19 +19,4 @@ export async function liftAlarms(
     });
     await etcd.disarm(endpoints, alarm, { signal });
   }
-}
-
-/** Compacts up to the revision, and defragments these members one after the other: one answers nothing meanwhile. */
-export async function makeRoom(
-  { etcd, log }: Parts,
-  endpoints: readonly Endpoint[],
-  members: readonly Endpoint[],
-  revision: number,
-  { signal }: Watched,
-): Promise<void> {
-  log.warn("etcd's store is full: compacting and defragmenting", { members: members.length });
-  await etcd.compact(endpoints, revision, { signal }).catch((caught: unknown) => {
-    if (!(caught instanceof Failure) || caught.code !== 'Compacted') throw caught;
-  });
-  for (const member of members) await etcd.defragment(member, { signal });
 }

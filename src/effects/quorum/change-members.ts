@@ -1,10 +1,11 @@
 import type { QuorumEffects } from '../../../machines/etcd-quorum.ts';
+import { makeRoom } from '../../etcd/port.ts';
 import { Failure } from '../../failure.ts';
 import { sleep } from '../../runtime/clock.ts';
 import type { EffectContext } from '../../runtime/types.ts';
-import { bootId, make, ourInstance } from '../node/instance.ts';
-import { liftAlarms, makeRoom } from './alarms.ts';
-import { letJoin, lookNow, promote, takeOut } from './membership.ts';
+import { bootId, make, ourInstance, poll } from '../node/instance.ts';
+import { liftAlarms } from './alarms.ts';
+import { assertSpare, letJoin, lookNow, promote, takeOut } from './membership.ts';
 import type { Master, QuorumWorld } from './world.ts';
 
 /** A master whose agent is silent is rebooted at the second failed repair in a row, and again after so many more: about once an hour. */
@@ -31,10 +32,18 @@ async function masterOf(world: QuorumWorld, slot: string | null, context: Effect
   return { ...master, ip: master.ip };
 }
 
-/** Restarting twice does no harm: after a crash it is simply asked for again. */
+/**
+ * Restarting twice does no harm: after a crash it is simply asked for again. A member that seems silent may serve all the same: where a
+ * ladder is at work on a master, or the others are not a quorum, it is waited for.
+ */
 export function restartMember(world: QuorumWorld): Run<'restartMember'> {
   return async (input, context) => {
-    const { instance } = await masterOf(world, input.slot, context);
+    const { instance, ip } = await masterOf(world, input.slot, context);
+    await poll(context.clock, context.signal, async () => {
+      if (world.workedOn().length > 0) return null;
+      await assertSpare(world, { instanceId: instance.id, ip }, context);
+      return world.workedOn().length === 0 ? true : null;
+    });
     world.log.warn('etcd is restarted on a master', { slot: input.slot, because: input.because });
     await world.host.restartEtcd(instance.id, context);
     return { at: context.clock.now() };
@@ -140,12 +149,9 @@ export function clearAlarm(world: QuorumWorld): Run<'clearAlarm'> {
     const inOrder = [...look.members].sort(
       (a, b) => Number(a.id === look.leader) - Number(b.id === look.leader),
     );
-    const newest = Math.max(0, ...look.members.map(({ status }) => status?.revision ?? 0));
     const members = inOrder.flatMap(({ clientUrls, healthy }) => (healthy ? clientUrls.slice(0, 1) : []));
-    await makeRoom(world, endpoints, members, newest, context);
-    const alarms = await world.etcd.alarms(endpoints, context);
-    for (const alarm of alarms)
-      if (alarm.kind === 'noSpace') await world.etcd.disarm(endpoints, alarm, context);
+    world.log.warn("etcd's store is full: compacting and defragmenting", { members: members.length });
+    await makeRoom(world.etcd, members, context.signal);
     return { at: context.clock.now() };
   };
 }

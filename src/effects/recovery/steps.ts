@@ -1,9 +1,9 @@
 import type { RecoveryEffects } from '../../../machines/recovery.ts';
-import type { MemberStatus } from '../../etcd/port.ts';
+import { makeRoom } from '../../etcd/port.ts';
 import { Failure } from '../../failure.ts';
 import type { EffectContext } from '../../runtime/types.ts';
 import { ourInstance, persist, poll } from '../node/instance.ts';
-import { liftAlarms, makeRoom } from '../quorum/alarms.ts';
+import { liftAlarms } from '../quorum/alarms.ts';
 import { endpointOf } from '../quorum/world.ts';
 import { type LiveMaster, onLiveMaster } from './live-master.ts';
 import { running } from './prepare-master.ts';
@@ -110,7 +110,10 @@ export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
       const health = await world.etcd.health(endpoint, 'linearizable', context);
       return health.healthy ? world.etcd.status(endpoint, context) : null;
     });
-    await liftOldAlarms(world, endpoint, status, context);
+    await persist(context.clock, context.signal, async () => {
+      await roomIfFull(world, endpoint, context);
+      await liftOldAlarms(world, endpoint, status.memberId, context);
+    });
     return { at: context.clock.now(), revision: status.revision };
   };
 }
@@ -122,17 +125,20 @@ export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
 async function liftOldAlarms(
   world: RecoveryWorld,
   endpoint: string,
-  { memberId, revision }: MemberStatus,
+  memberId: string,
   context: EffectContext,
 ): Promise<void> {
-  const { clock, signal } = context;
-  await persist(clock, signal, async () => {
-    const alarms = await world.etcd.alarms([endpoint], { signal });
-    if (alarms.some(({ kind }) => kind === 'noSpace'))
-      await makeRoom(world, [endpoint], [endpoint], revision, context);
-    const old = alarms.filter((alarm) => alarm.kind === 'noSpace' || alarm.memberId !== memberId);
-    await liftAlarms(world, [endpoint], old, context);
-  });
+  const alarms = await world.etcd.alarms([endpoint], context);
+  const old = alarms.filter((alarm) => alarm.memberId !== memberId);
+  await liftAlarms(world, [endpoint], old, context);
+}
+
+/** The quorum's own repair of a full store waits until the recovery has ended, which needs an etcd that takes writes (safety 54). */
+async function roomIfFull(world: RecoveryWorld, endpoint: string, context: EffectContext): Promise<void> {
+  const alarms = await world.etcd.alarms([endpoint], context);
+  if (!alarms.some(({ kind }) => kind === 'noSpace')) return;
+  world.log.warn("the restored etcd's store is full: compacting and defragmenting", { endpoint });
+  await makeRoom(world.etcd, [endpoint], context.signal);
 }
 
 export function replayChanges(world: RecoveryWorld): Run<'replayChanges'> {
@@ -153,12 +159,13 @@ export function startControlPlane(world: RecoveryWorld): Run<'startControlPlane'
     const live = await chosen(world, master, context);
     await onLiveMaster(world, live, context, async (inside) => {
       await world.host.startControlPlane(live.id, inside);
-      await persist(context.clock, inside.signal, () =>
-        world.kubernetes.createBootstrapToken({
+      await persist(context.clock, inside.signal, async () => {
+        await roomIfFull(world, live.endpoint, inside);
+        await world.kubernetes.createBootstrapToken({
           ttlMs: probeMs,
           description: 'wdrip asks whether the API is writable',
-        }),
-      );
+        });
+      });
     });
     return { at: context.clock.now() };
   };

@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
+import { restartMember } from '../../../src/effects/quorum/change-members.ts';
 import { assertSpare } from '../../../src/effects/quorum/membership.ts';
 import type { QuorumWorld } from '../../../src/effects/quorum/world.ts';
 import { Failure } from '../../../src/failure.ts';
 import { silentLog } from '../../../src/log.ts';
 import { virtualClock } from '../../cloud/virtual-clock.ts';
+import { firstTry } from '../recovery/stage.ts';
 
-/** Members by their names; `well` is asked at each look. */
+/** Members by their names; `well` is asked at each look, from 1 on. */
 function scene(names: readonly string[], well: (name: string, look: number) => boolean) {
   const clock = virtualClock();
   const host = (name: string) => `10.0.0.${names.indexOf(name) + 1}`;
@@ -40,6 +42,8 @@ function scene(names: readonly string[], well: (name: string, look: number) => b
   } as unknown as QuorumWorld;
   const { signal } = new AbortController();
   return {
+    world,
+    clock,
     wait: (name: string) =>
       clock.runUntil(assertSpare(world, { instanceId: name, ip: host(name) }, { clock, signal })),
     looks: () => looks,
@@ -78,4 +82,28 @@ describe('safety 39: a master is booted only while the quorum can do without it'
     const { wait } = scene(['a', 'b', 'c'], (name, look) => look > 1 && name !== 'b');
     await expect(wait('a')).rejects.toMatchObject({ code: 'QuorumAtRisk' });
   });
+});
+
+test('safety 39: etcd that seems silent is restarted only while no ladder is at work on a master, and the others are a quorum', async () => {
+  const { world, clock, looks } = scene(
+    ['a', 'b', 'c'],
+    (name, look) => name === 'c' || (name === 'b' && look !== 1),
+  );
+  const restarts: { readonly id: string; readonly looks: number; readonly at: number }[] = [];
+  const atWorkUntil = clock.now() + 20_000;
+  const own: Partial<QuorumWorld> = {
+    cluster: 'c',
+    cloud: {
+      findInstance: async (id: string) => ({ id, tags: { 'wdrip.io/cluster': 'c' }, locks: [] }),
+    } as unknown as QuorumWorld['cloud'],
+    workedOn: () => (clock.now() < atWorkUntil ? ['b'] : []),
+    host: {
+      restartEtcd: async (id: string) => void restarts.push({ id, looks: looks(), at: clock.now() }),
+    } as unknown as QuorumWorld['host'],
+  };
+  const restart = restartMember({ ...world, ...own });
+  const input = { slot: 'a', memberId: 'a', because: 'it is silent' };
+  await clock.runUntil(restart(input as Parameters<typeof restart>[0], { ...firstTry(), clock }));
+  expect(restarts).toMatchObject([{ id: 'a', looks: 2 }]);
+  expect(restarts[0]?.at).toBeGreaterThanOrEqual(atWorkUntil);
 });
