@@ -8,7 +8,7 @@ import type { Runtime } from '../runtime/types.ts';
 import type { SupervisorConfig } from '../supervisor/config.ts';
 import { askForBackup, controlPlaneWorlds } from '../supervisor/control-plane-worlds.ts';
 import { masterHost } from '../supervisor/master-host.ts';
-import { currentHistory } from '../supervisor/recoveries.ts';
+import { currentHistory, isRecovering } from '../supervisor/recoveries.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { ControlPlaneOfLife } from './life-of-supervisor.ts';
 import { simulatedBackups } from './simulated-backups.ts';
@@ -49,6 +49,7 @@ export function sideOfLife(parts: {
     signal: parts.signal,
     endpoints: () => parts.supervisor().controlPlane?.endpoints() ?? [],
     history: () => currentHistory(parts),
+    recovering: () => isRecovering(parts.runtime()),
     wanted: (reason) => askForBackup(parts, reason),
   });
   const worlds = controlPlaneWorlds({

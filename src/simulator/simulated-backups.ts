@@ -46,6 +46,8 @@ export function simulatedBackups(parts: {
   readonly signal: AbortSignal;
   readonly endpoints: () => readonly Endpoint[];
   readonly history: () => string | null;
+  /** Data is being brought back now. */
+  readonly recovering: () => boolean;
   readonly wanted: (reason: string) => void;
 }): SimulatedBackups {
   const { vault, shared, etcd, clock, log } = parts;
@@ -108,7 +110,7 @@ export function simulatedBackups(parts: {
     nextRun,
     ...backupsOnShow({ vault, clock, shipped }),
     async take(_, signal) {
-      const history = await historyOfBackup(parts.history, clock, signal);
+      const history = await historyOfBackup(parts, clock, signal);
       await sleep(clock, takeMs, signal);
       const { data } = member();
       if (history !== parts.history() || data === null || data.group.clusterId !== clusterOf(history))

@@ -47,6 +47,8 @@ export interface BackupServiceParts {
   readonly endpoints: () => readonly Endpoint[];
   /** Whose revisions are written now: the etcd cluster's id, or what a recovery made of it. Null while no quorum is seen. */
   readonly history: () => string | null;
+  /** Data is being brought back now. */
+  readonly recovering: () => boolean;
   /** Version of the API server. Rejects while none answers. */
   readonly kubernetesVersion: () => Promise<string>;
   /** A backup is wanted now: the change log needs a new beginning. */
@@ -172,7 +174,7 @@ export async function createBackupService(parts: BackupServiceParts): Promise<Ba
     log,
     nextRun,
     async take(reason, signal): Promise<BackupFacts> {
-      const history = await historyOfBackup(parts.history, clock, signal);
+      const history = await historyOfBackup(parts, clock, signal);
       const taken = await takeBackup({
         cluster,
         etcd,

@@ -18,7 +18,7 @@ import {
   controlPlaneWorlds,
 } from './control-plane-worlds.ts';
 import { masterHost } from './master-host.ts';
-import { currentHistory } from './recoveries.ts';
+import { currentHistory, isRecovering } from './recoveries.ts';
 
 /** What the effects of masters, quorum, recoveries and backups act on, on the real parts. */
 export interface ControlPlaneSide extends ControlPlaneWorlds {
@@ -69,6 +69,7 @@ export async function createControlPlaneSide(parts: ControlPlaneSideParts): Prom
           log,
           endpoints: () => parts.supervisor().controlPlane?.endpoints() ?? [],
           history: () => currentHistory(parts),
+          recovering: () => isRecovering(parts.runtime()),
           kubernetesVersion: () => parts.kubernetes.version(),
           wanted: (reason) => askForBackup(parts, reason),
         });

@@ -25,29 +25,36 @@ export function currentHistory({
 }): string | null {
   const look = supervisor().controlPlane?.view()?.look ?? null;
   if (look === null || !look.held || look.clusterId === null) return null;
-  const all = recoveries(runtime());
-  if (all.some(({ record }) => !isOver(record))) return null;
-  const [forced] = all
+  if (isRecovering(runtime())) return null;
+  const [forced] = recoveries(runtime())
     .filter(({ context }) => context.source.kind === 'member' && context.master !== null)
     .sort((a, b) => b.record.since - a.record.since);
   return forced === undefined ? look.clusterId : `${look.clusterId}-${forced.id.slice(0, 8)}`;
 }
 
-/** The history that a backup is of. Throws `NoHealthyMember` (retryable) if there is none for a while. */
+/** Is data being brought back now? */
+export function isRecovering(runtime: Runtime): boolean {
+  return recoveries(runtime).some(({ record }) => !isOver(record));
+}
+
+/**
+ * The history that a backup is of. The end of a recovery is waited for: without a backup after it, and the change log that begins there,
+ * the next loss would take all that was written since. Throws `NoHealthyMember` (retryable) if there is none for another reason for a
+ * while.
+ */
 export async function historyOfBackup(
-  history: () => string | null,
+  { history, recovering }: { readonly history: () => string | null; readonly recovering: () => boolean },
   clock: Clock,
   signal: AbortSignal,
 ): Promise<string> {
-  for (let waited = 0; ; waited += lookMs) {
+  for (let waited = 0; ; waited += recovering() ? 0 : lookMs) {
     const now = history();
     if (now !== null) return now;
     if (waited >= knownMs)
       throw new Failure({
         kind: 'retryable',
         code: 'NoHealthyMember',
-        message:
-          'no quorum of etcd is seen, or a recovery is at work: nobody can tell whose revisions these are',
+        message: 'no quorum of etcd is seen: nobody can tell whose revisions these are',
       });
     await sleep(clock, lookMs, signal);
   }

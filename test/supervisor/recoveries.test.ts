@@ -68,19 +68,23 @@ test('a backup waits for a history for a while, and fails if there is none', asy
     now = 'c1';
   });
   expect(
-    await passing(
-      clock,
-      historyOfBackup(() => now, clock, signal),
-    ),
+    await passing(clock, historyOfBackup({ history: () => now, recovering: () => false }, clock, signal)),
   ).toBe('c1');
   const began = clock.now();
   expect(
     await codeOf(
-      passing(
-        clock,
-        historyOfBackup(() => null, clock, signal),
-      ),
+      passing(clock, historyOfBackup({ history: () => null, recovering: () => false }, clock, signal)),
     ),
   ).toBe('NoHealthyMember');
   expect(clock.now() - began).toBe(15_000);
+});
+
+test('a backup that is wanted while data is being brought back is taken as soon as that is over', async () => {
+  const clock = createVirtualClock();
+  const { signal } = new AbortController();
+  const over = clock.now() + 120_000;
+  const recovering = () => clock.now() < over;
+  const history = () => (recovering() ? null : 'c1');
+  expect(await passing(clock, historyOfBackup({ history, recovering }, clock, signal))).toBe('c1');
+  expect(clock.now() - over).toBeLessThan(1_000);
 });
