@@ -91,7 +91,8 @@ async function bumpOf(world: RecoveryWorld, revision: number, context: EffectCon
 
 export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
   return async ({ source, master }, context) => {
-    const { id, endpoint } = await chosen(world, master, context);
+    const live = await chosen(world, master, context);
+    const { id, endpoint } = live;
     if (source.kind === 'member') await world.host.forceNewCluster(id, context);
     else {
       const snapshot = await world.shareSnapshot(source, context);
@@ -106,10 +107,15 @@ export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
         );
       }
     }
-    const status = await poll(context.clock, context.signal, async () => {
-      const health = await world.etcd.health(endpoint, 'linearizable', context);
-      return health.healthy ? world.etcd.status(endpoint, context) : null;
-    });
+    // Whoever stops etcd now, or hangs its master, must not make it start later without the changes: that is seen to until it answers.
+    const status = await poll(context.clock, context.signal, () =>
+      onLiveMaster(world, live, context, (inside) =>
+        poll(inside.clock, inside.signal, async () => {
+          const health = await world.etcd.health(endpoint, 'linearizable', inside);
+          return health.healthy ? world.etcd.status(endpoint, inside) : null;
+        }),
+      ),
+    );
     await persist(context.clock, context.signal, async () => {
       await roomIfFull(world, endpoint, context);
       await liftOldAlarms(world, endpoint, status.memberId, context);

@@ -4,6 +4,7 @@ import { restoreData } from '../../../src/effects/recovery/steps.ts';
 import type { RecoveryWorld } from '../../../src/effects/recovery/world.ts';
 import { Failure } from '../../../src/failure.ts';
 import { silentLog } from '../../../src/log.ts';
+import { virtualClock } from '../../cloud/virtual-clock.ts';
 import { firstTry, source } from './stage.ts';
 
 const master = { slot: 'control-plane-0', instanceId: 'i-0' };
@@ -51,7 +52,7 @@ function scene(parts: { readonly host?: Failure; readonly withdraw?: Failure } =
       alarms: async () => [],
     },
   } as unknown as RecoveryWorld;
-  return { done, run: () => restoreData(world)({ cluster: 'c', source, master }, firstTry()) };
+  return { world, done, run: () => restoreData(world)({ cluster: 'c', source, master }, firstTry()) };
 }
 
 test('a master is given a ticket for as long as it takes, and what can’t be taken away does not undo the restore', async () => {
@@ -68,4 +69,28 @@ test('safety 49: the ticket is withdrawn when the master finds the snapshot dama
     await expect(run()).rejects.toBe(damaged);
     expect(done).toEqual(['shared', 'told the master', 'withdrawn']);
   }
+});
+
+test('etcd that is stopped right after the restore is started again: it must not come back later without the changes since', async () => {
+  const clock = virtualClock();
+  const done: string[] = [];
+  let isRunning = false;
+  const { world } = scene();
+  const own = {
+    ...world,
+    etcd: { ...world.etcd, health: async () => ({ healthy: isRunning }) },
+    host: {
+      ...world.host,
+      lookAtData: async () => ({ kind: 'present' }),
+      async startMember() {
+        done.push('started');
+        isRunning = true;
+      },
+    },
+  } as unknown as RecoveryWorld;
+  const began = clock.now();
+  const restored = restoreData(own)({ cluster: 'c', source, master }, { ...firstTry(), clock });
+  expect(await clock.runUntil(restored)).toMatchObject({ revision: 9 });
+  expect(done).toEqual(['started']);
+  expect(clock.now() - began).toBeLessThan(90_000);
 });
