@@ -1,11 +1,10 @@
 import { expect, test } from '@jest/globals';
-import { cloudTags } from '../../../src/cloud/port.ts';
 import { restoreData } from '../../../src/effects/recovery/steps.ts';
 import type { RecoveryWorld } from '../../../src/effects/recovery/world.ts';
 import { Failure } from '../../../src/failure.ts';
 import { silentLog } from '../../../src/log.ts';
 import { virtualClock } from '../../cloud/virtual-clock.ts';
-import { firstTry, source } from './stage.ts';
+import { cloud, firstTry, source } from './stage.ts';
 
 const master = { slot: 'control-plane-0', instanceId: 'i-0' };
 const damaged = new Failure({ kind: 'rejected', code: 'BackupDamaged', message: 'the master says so' });
@@ -21,14 +20,7 @@ function scene(parts: { readonly host?: Failure; readonly withdraw?: Failure } =
     cluster: 'c',
     log: silentLog,
     restoredUpTo: () => 0,
-    cloud: {
-      findInstance: async (id: string) => ({
-        id,
-        privateIp: '10.0.0.1',
-        tags: { [cloudTags.cluster]: 'c' },
-        locks: [],
-      }),
-    },
+    cloud,
     async shareSnapshot() {
       done.push('shared');
       return {

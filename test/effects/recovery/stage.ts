@@ -1,3 +1,4 @@
+import { cloudTags } from '../../../src/cloud/port.ts';
 import type { EffectContext } from '../../../src/runtime/types.ts';
 import { createVirtualClock } from '../../../src/runtime/virtual-clock.ts';
 
@@ -14,3 +15,13 @@ export function firstTry(): EffectContext {
 }
 
 export const source = { kind: 'backup', key: 'b', region: 'r', revision: 1, passedOver: [] } as const;
+
+/** Every instance is one of the cluster `c`. */
+export const cloud = {
+  findInstance: async (id: string) => ({
+    id,
+    privateIp: '10.0.0.1',
+    tags: { [cloudTags.cluster]: 'c' },
+    locks: [],
+  }),
+};

@@ -1,10 +1,9 @@
 import { expect, test } from '@jest/globals';
-import { cloudTags } from '../../../src/cloud/port.ts';
 import { startControlPlane } from '../../../src/effects/recovery/steps.ts';
 import type { RecoveryWorld } from '../../../src/effects/recovery/world.ts';
 import { Failure } from '../../../src/failure.ts';
 import { silentLog } from '../../../src/log.ts';
-import { firstTry, source } from './stage.ts';
+import { cloud, firstTry, source } from './stage.ts';
 
 test('safety 54: an etcd that has become full meanwhile is made room in, since the API takes no write before', async () => {
   const done: string[] = [];
@@ -12,14 +11,7 @@ test('safety 54: an etcd that has become full meanwhile is made room in, since t
   const world = {
     cluster: 'c',
     log: silentLog,
-    cloud: {
-      findInstance: async (id: string) => ({
-        id,
-        privateIp: '10.0.0.1',
-        tags: { [cloudTags.cluster]: 'c' },
-        locks: [],
-      }),
-    },
+    cloud,
     host: { startControlPlane: async () => void done.push('started') },
     etcd: {
       health: async () => ({ healthy: true }),
