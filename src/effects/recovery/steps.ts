@@ -117,8 +117,8 @@ export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
       ),
     );
     await persist(context.clock, context.signal, async () => {
-      await roomIfFull(world, endpoint, context);
       await liftOldAlarms(world, endpoint, status.memberId, context);
+      await roomIfFull(world, endpoint, context);
     });
     return { at: context.clock.now(), revision: status.revision };
   };
@@ -126,7 +126,8 @@ export function restoreData(world: RecoveryWorld): Run<'restoreData'> {
 
 /**
  * etcd keeps alarms in its data. What was made of a snapshot that was taken under one, or of a survivor's data, would refuse every write,
- * and the API with it (safety 54). A survivor that is corrupt itself stays so: there is nothing better.
+ * and the API with it (safety 54): also the compaction that a full store needs. A survivor that is corrupt itself stays so: there is
+ * nothing better.
  */
 async function liftOldAlarms(
   world: RecoveryWorld,
@@ -135,7 +136,7 @@ async function liftOldAlarms(
   context: EffectContext,
 ): Promise<void> {
   const alarms = await world.etcd.alarms([endpoint], context);
-  const old = alarms.filter((alarm) => alarm.memberId !== memberId);
+  const old = alarms.filter((alarm) => alarm.kind !== 'noSpace' && alarm.memberId !== memberId);
   await liftAlarms(world, [endpoint], old, context);
 }
 

@@ -86,3 +86,29 @@ test('etcd that is stopped right after the restore is started again: it must not
   expect(done).toEqual(['started']);
   expect(clock.now() - began).toBeLessThan(90_000);
 });
+
+test('safety 54: of a snapshot that was taken of a full and corrupt cluster the old members’ alarms go first: no room can be made under them', async () => {
+  const { world } = scene();
+  let alarms = [
+    { memberId: 'old', kind: 'corrupt' },
+    { memberId: 'old', kind: 'noSpace' },
+  ];
+  const done: string[] = [];
+  const etcd = {
+    ...world.etcd,
+    alarms: async () => alarms,
+    async compact() {
+      if (alarms.some(({ kind }) => kind === 'corrupt'))
+        throw new Failure({ kind: 'rejected', code: 'Corrupt', message: 'corrupt cluster' });
+      done.push('compacted');
+    },
+    defragment: async () => void done.push('defragmented'),
+    async disarm(_: unknown, alarm: { readonly kind: string }) {
+      alarms = alarms.filter(({ kind }) => kind !== alarm.kind);
+      done.push(`lifted ${alarm.kind}`);
+    },
+  };
+  const run = restoreData({ ...world, etcd } as unknown as RecoveryWorld);
+  await run({ cluster: 'c', source, master }, firstTry());
+  expect(done).toEqual(['lifted corrupt', 'compacted', 'defragmented', 'lifted noSpace']);
+});
