@@ -120,6 +120,16 @@ async function read(stage: BackupStage, after: number, until?: number) {
 const range = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
+test('a segment says since when its oldest change may have waited, and when its newest was seen', async () => {
+  const stage = backupStage();
+  const key = await stage.key.generate(logPurpose('demo', 'w'));
+  const log = new LogWriter({ cluster: 'demo', history: 'c1', writer: 'w', key, after: 0, previous: null });
+  log.add(put(1), 100, 400);
+  log.add(put(2), 500, 700);
+  expect(log.oldestAt).toBe(100);
+  expect((await log.cut())?.header).toMatchObject({ oldestAt: 100, newestAt: 700 });
+});
+
 test('what is seen while segments are made comes out as it was, however it lies in the buffers', async () => {
   const stage = backupStage();
   const key = await stage.key.generate(logPurpose('demo', 'w'));

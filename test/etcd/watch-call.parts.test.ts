@@ -128,13 +128,13 @@ async function busyMember({ inMessage = 1_000 } = {}) {
   };
 }
 
-function watching(endpoint: string, onItem: (item: WatchItem) => void | Promise<void>, progressMs = 500) {
+function watching(endpoint: string, onItem: (item: WatchItem) => void | Promise<void>) {
   const abort = new AbortController();
   const connections = new Connections(null, clock);
   const status = async () => ({ revision: 1 }) as MemberStatus;
   const told: number[] = [];
   const run = async () => {
-    const asking = { fromRevision: 1, progressMs, signal: abort.signal };
+    const asking = { fromRevision: 1, progressMs: 500, signal: abort.signal };
     for await (const item of watchAll({ connections, clock, status }, endpoint, asking)) {
       if (item.kind === 'changes') told.push(...item.revisions.map(({ revision }) => revision));
       await onItem(item);
